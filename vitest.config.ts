@@ -1,0 +1,20 @@
+/** Tests import the packages by name, as users do; here the names lead to the sources. */
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: {
+      kelvin: source('./src/index.ts'),
+      'tensorboard-logger-ts': source('./packages/tensorboard-logger-ts/src/index.ts'),
+    },
+  },
+  test: {
+    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+    testTimeout: 30_000,
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+});
