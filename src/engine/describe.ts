@@ -1,0 +1,49 @@
+/**
+ * Looks at every engine that Kelvin knows, for `kelvin devices`: what could run here, what does, and why the
+ * others do not.
+ */
+import { inTurn, keepingBackend, loadEngine } from './backends.ts';
+import { wasmDetail } from './info.ts';
+import { currentEngine } from './start.ts';
+import { ENGINE_NAMES, type EngineInfo, type EngineName, type EngineReport } from './types.ts';
+
+/**
+ * Reports on every engine, best first. Loads those that can be loaded, to be sure, but starts none and leaves the
+ * current one in place.
+ *
+ * @example
+ * ```ts
+ * for (const engine of await describeEngines()) console.log(engine.name, engine.detail, engine.reason);
+ * ```
+ */
+export function describeEngines(): Promise<EngineReport[]> {
+  return inTurn(async () => {
+    const reports: EngineReport[] = [];
+    for (const name of ENGINE_NAMES) reports.push(await describeEngine(name, currentEngine()));
+    return reports;
+  });
+}
+
+async function describeEngine(name: EngineName, running: EngineInfo | undefined): Promise<EngineReport> {
+  const used = running?.name === name;
+  const result = await keepingBackend(() => loadEngine(name));
+  if (!result.loaded) return { name, available: false, used, detail: '', reason: result.reason, remedy: result.remedy };
+  const { version } = result;
+  const detail = used ? running.detail : DETAILS[name]();
+  return used
+    ? { name, available: true, used, version, detail }
+    : { name, available: true, used, version, detail, reason: whyNotUsed(name, running) };
+}
+
+const DETAILS: Readonly<Record<EngineName, () => string>> = {
+  'tensorflow-gpu': () => 'native TensorFlow',
+  tensorflow: () => 'native TensorFlow',
+  wasm: wasmDetail,
+  cpu: () => 'pure JavaScript',
+};
+
+function whyNotUsed(name: EngineName, running: EngineInfo | undefined): string {
+  if (!running) return 'no engine has been started yet';
+  if (name === 'cpu') return 'for debugging: runs only when asked for';
+  return `${running.name} is running`;
+}

@@ -1,0 +1,130 @@
+/**
+ * Picks an engine and starts it: what the caller brought, then native TensorFlow, then the embedded engine.
+ */
+import { z } from 'zod';
+import { BackendError, ConfigError, show } from '../core/errors.ts';
+import { anyThat, oneOf, parseOptions } from '../core/options.ts';
+import * as tf from '../core/tf.ts';
+import { activate, inTurn, isTensorFlow, keepingBackend, loadEngine } from './backends.ts';
+import { describeBackend } from './info.ts';
+import { loadTensorFlow } from './tensorflow.ts';
+import { ENGINE_NAMES, type EngineInfo, type EngineName } from './types.ts';
+import { loadWasm } from './wasm/load.ts';
+
+/** Which engine to start. */
+export interface StartEngineOptions {
+  /**
+   * An engine by name, or `'auto'`: the backend that the program has set up itself, else the best that starts.
+   * Default: the environment variable `KELVIN_ENGINE`, else `'auto'`.
+   */
+  engine?: EngineName | 'auto' | undefined;
+  /**
+   * Imports tfjs-node in Kelvin's place, for a program whose copy only it can resolve. Only with engine
+   * `'tensorflow'` or `'tensorflow-gpu'`.
+   */
+  load?: (() => Promise<unknown>) | undefined;
+}
+
+type Wish = EngineName | 'auto';
+type Load = () => Promise<unknown>;
+
+const schema = z.strictObject({
+  engine: oneOf('auto', ...ENGINE_NAMES).optional(),
+  load: anyThat<() => Promise<unknown>>('a function that imports tfjs-node', (v) => typeof v === 'function').optional(),
+});
+
+let running: EngineInfo | undefined;
+let starting: { readonly wish: Wish; readonly promise: Promise<EngineInfo> } | undefined;
+
+/**
+ * Starts an engine and makes it tfjs's current backend. Tensors that exist already move to it when they are next
+ * used. An engine that runs is kept unless another is named; calls at the same time share one start.
+ *
+ * @throws BackendError `engine-not-started` when the engine named cannot run here; says why and what to do
+ * @throws ConfigError `unknown-option`, `invalid-option`, also for a wrong `KELVIN_ENGINE`
+ *
+ * @example
+ * ```ts
+ * const { name, detail } = await startEngine();   // { name: 'wasm', detail: 'SIMD, 1 thread', … }
+ * ```
+ */
+export async function startEngine(options?: StartEngineOptions): Promise<EngineInfo> {
+  const { engine, load } = parseOptions('startEngine', schema, options);
+  const wish = engine ?? wishOfEnvironment();
+  if (load && !isTensorFlow(wish))
+    throw new ConfigError('startEngine: option `load`', {
+      code: 'invalid-option',
+      expected: "engine 'tensorflow' or 'tensorflow-gpu' beside it",
+      got: show(engine),
+    });
+  if (starting?.wish === wish && !load) return starting.promise;
+  const promise = inTurn(() => startUnlessRunning(wish, engine === undefined, load));
+  const mine = { wish, promise };
+  starting = mine;
+  try {
+    return await promise;
+  } finally {
+    if (starting === mine) starting = undefined;
+  }
+}
+
+/** The engine that runs, or undefined before the first {@link startEngine}. */
+export function currentEngine(): EngineInfo | undefined {
+  if (!running) return undefined;
+  const backend = tf.getBackend();
+  if (running.backend !== backend) running = describeBackend(backend);
+  return running;
+}
+
+async function startUnlessRunning(wish: Wish, anyWillDo: boolean, load: Load | undefined): Promise<EngineInfo> {
+  const current = currentEngine();
+  if (current && (anyWillDo || wish === 'auto' || current.name === wish)) return current;
+  running = wish === 'auto' ? await startBest() : await startNamed(wish, load);
+  return running;
+}
+
+async function startBest(): Promise<EngineInfo> {
+  const injected = tf.getBackend();
+  if (injected && injected !== 'cpu') return adopt(injected);
+  for (const name of ['tensorflow-gpu', 'tensorflow'] as const) {
+    const { loaded } = await keepingBackend(() => loadTensorFlow(name));
+    if (loaded && (await activate('tensorflow'))) return describeBackend('tensorflow');
+  }
+  return startNamed('wasm', undefined);
+}
+
+/** Takes the backend that the program has set up itself. */
+async function adopt(backend: string): Promise<EngineInfo> {
+  if (backend === 'wasm') await loadWasm();
+  await tf.ready();
+  return describeBackend(tf.getBackend());
+}
+
+async function startNamed(name: EngineName, load: Load | undefined): Promise<EngineInfo> {
+  const result = await keepingBackend(() => loadEngine(name, load));
+  if (!result.loaded) throw notStarted(name, result.reason, result.remedy, result.cause);
+  const backend = isTensorFlow(name) ? 'tensorflow' : name;
+  if (!(await activate(backend)))
+    throw notStarted(name, 'its backend did not initialise', 'set another engine, or none, to use what runs here');
+  return describeBackend(backend);
+}
+
+function wishOfEnvironment(): Wish {
+  const named = process.env.KELVIN_ENGINE;
+  if (!named) return 'auto';
+  const known: readonly string[] = ['auto', ...ENGINE_NAMES];
+  if (known.includes(named)) return named as Wish;
+  throw new ConfigError('environment variable KELVIN_ENGINE', {
+    code: 'invalid-option',
+    expected: known.map((name) => `'${name}'`).join(' or '),
+    got: show(named),
+  });
+}
+
+function notStarted(name: EngineName, reason: string, remedy: string, cause?: unknown): BackendError {
+  return new BackendError(`engine '${name}' cannot be started: ${reason}`, {
+    code: 'engine-not-started',
+    help: remedy,
+    cause,
+  });
+}

@@ -1,0 +1,27 @@
+/**
+ * Loads the embedded engine, tfjs's WebAssembly backend, and completes it for training.
+ */
+import { messageOf } from '../../core/errors.ts';
+import * as tf from '../../core/tf.ts';
+import type { LoadResult } from '../types.ts';
+import { completeWasm } from './complete.ts';
+
+let remembered: Promise<LoadResult> | undefined;
+
+/** Imports the backend, once, and registers the kernels that it lacks; does not start it. */
+export function loadWasm(): Promise<LoadResult> {
+  remembered ??= load();
+  return remembered;
+}
+
+async function load(): Promise<LoadResult> {
+  try {
+    const { version_wasm: version } = await import('@tensorflow/tfjs-backend-wasm');
+    await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
+    completeWasm();
+    return { loaded: true, version };
+  } catch (cause) {
+    const reason = `the embedded engine could not be loaded (${messageOf(cause)})`;
+    return { loaded: false, reason, remedy: 'reinstall kelvin: @tensorflow/tfjs-backend-wasm belongs to it', cause };
+  }
+}
