@@ -2,6 +2,15 @@ export { BackendError, CheckpointError, ConfigError, DataError, KelvinError, Non
 export { Random, type RandomState } from './core/random.ts';
 export { globalRandom, seedEverything } from './core/seed.ts';
 export * as tf from './core/tf.ts';
+export { ArrayDataset, type BatchOf, fromTensors, type HostColumn, type ImageColumns } from './data/array-dataset.ts';
+export { collate } from './data/collate.ts';
+export { DataLoader, type DataLoaderOptions, type DataLoaderState } from './data/data-loader.ts';
+export { type Dataset, mapDataset } from './data/dataset.ts';
+export { type HostArray, type HostBatch, type HostTensor, type HostTree, int32, toTensors } from './data/host.ts';
+export type { SampleTransform } from './data/read-batch.ts';
+export { RandomSampler, type Sampler, SequentialSampler } from './data/samplers.ts';
+export { randomSplit, subset } from './data/subsets.ts';
+export { type BatchTransform, randomShift } from './data/transforms.ts';
 export { describeEngines } from './engine/describe.ts';
 export { readsAreCheap } from './engine/info.ts';
 export { currentEngine, type StartEngineOptions, startEngine } from './engine/start.ts';

@@ -1,0 +1,42 @@
+/**
+ * Map-style datasets: a length and a way to get one sample. A dataset that can also gather a whole batch of
+ * samples at once is read without a detour over single samples.
+ */
+import { type HostBatch, isThenable } from './host.ts';
+
+/**
+ * Samples by index, as the data loader reads them. Anything with these members will do.
+ *
+ * @typeParam S what one sample is: numbers, typed arrays, {@link HostTensor}s, objects and tuples of these
+ * @typeParam B what a batch of them becomes: a hint for the compiler only, from which a loader takes its batch type
+ *
+ * @example
+ * ```ts
+ * const squares: Dataset = { length: 100, get: (i) => ({ x: i, y: i * i }) };
+ * for await (const { x, y } of new DataLoader<{ x: tf.Tensor1D; y: tf.Tensor1D }>(squares)) { … }
+ * ```
+ */
+export interface Dataset<S = unknown, B = unknown> {
+  /** How many samples there are. */
+  readonly length: number;
+  /** The sample at `index`, from 0 to `length - 1`. May be asynchronous: the loader then prepares batches ahead. */
+  get(index: number): S | Promise<S>;
+  /** Fast path: the samples at `indices` as one batch of fresh arrays, the batch being the first axis. */
+  gather?(indices: ArrayLike<number>): HostBatch;
+  /** Never called and never there; it carries the batch type. A method, so that narrower batch types are accepted. */
+  batchType?(batch: B): void;
+}
+
+/** A dataset of the same samples passed through `change`, which may be asynchronous. */
+export function mapDataset<S, T>(
+  dataset: Dataset<S>,
+  change: (sample: S, index: number) => T | Promise<T>,
+): Dataset<T> {
+  return {
+    length: dataset.length,
+    get(index) {
+      const sample = dataset.get(index);
+      return isThenable(sample) ? Promise.resolve(sample).then((ready) => change(ready, index)) : change(sample, index);
+    },
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * Numbers on the host: what datasets give and batches are made of before they become tensors.
+ * A batch stays on the host until the consumer takes it, so a batch that nobody takes leaks nothing.
+ */
+import * as tf from '../core/tf.ts';
+
+/** The typed arrays that samples and columns may be stored in. */
+export type HostArray =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray;
+
+/** The dtypes that numbers on the host become. */
+export type HostDtype = 'float32' | 'int32' | 'bool';
+
+/** A dense array with its shape, in row-major order: a tensor that lives on the host. */
+export interface HostTensor {
+  readonly data: HostArray;
+  /** `[]` is a single number. */
+  readonly shape: readonly number[];
+  /** Default: 'float32' for floating-point arrays, 'int32' for whole numbers. */
+  readonly dtype?: HostDtype | undefined;
+}
+
+/** One batch as named host tensors, each with the batch as its first axis. */
+export type HostBatch = Record<string, HostTensor>;
+
+/** What samples are collated into: host tensors and lists of words, in the nesting that the samples have. */
+export type HostTree = HostTensor | readonly string[] | readonly HostTree[] | { readonly [key: string]: HostTree };
+
+/**
+ * A whole number as a sample's label. Plain numbers are collated as float32; class indices should be int32.
+ *
+ * @example
+ * ```ts
+ * get(index: number) { return { x: pixels[index], y: int32(labels[index]) }; }
+ * ```
+ */
+export function int32(value: number): HostTensor {
+  return { data: Int32Array.of(value), shape: [], dtype: 'int32' };
+}
+
+/** The dtype that a typed array becomes when none is named. */
+export function dtypeOf(data: HostArray): 'float32' | 'int32' {
+  return data instanceof Float32Array || data instanceof Float64Array ? 'float32' : 'int32';
+}
+
+/** How many numbers a shape holds. */
+export function sizeOf(shape: readonly number[]): number {
+  let size = 1;
+  for (const extent of shape) size *= extent;
+  return size;
+}
+
+/** Whether this is one of the typed arrays that data may be stored in. */
+export function isHostArray(value: unknown): value is HostArray {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView) && !(value instanceof BigInt64Array);
+}
+
+/** Whether this is a {@link HostTensor}. */
+export function isHostTensor(value: unknown): value is HostTensor {
+  const candidate = value as Partial<HostTensor> | null;
+  return (
+    typeof candidate === 'object' && candidate !== null && isHostArray(candidate.data) && Array.isArray(candidate.shape)
+  );
+}
+
+/** Whether this has to be waited for. */
+export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as Partial<PromiseLike<T>> | null | undefined)?.then === 'function';
+}
+
+/**
+ * Makes the tensors of a batch. The caller owns them; when one cannot be made, those made before it are disposed.
+ *
+ * @example
+ * ```ts
+ * const { x, y } = toTensors(dataset.gather([0, 1, 2])) as { x: tf.Tensor; y: tf.Tensor };
+ * ```
+ */
+export function toTensors(tree: HostTree): unknown {
+  const made: tf.Tensor[] = [];
+  try {
+    return build(tree, made);
+  } catch (error) {
+    tf.dispose(made);
+    throw error;
+  }
+}
+
+function build(tree: HostTree, made: tf.Tensor[]): unknown {
+  if (isHostTensor(tree)) {
+    const tensor = tf.tensor(asValues(tree.data), tree.shape as number[], tree.dtype ?? dtypeOf(tree.data));
+    made.push(tensor);
+    return tensor;
+  }
+  if (Array.isArray(tree)) return tree.map((branch) => (typeof branch === 'string' ? branch : build(branch, made)));
+  const batch: Record<string, unknown> = {};
+  for (const key in tree) batch[key] = build((tree as Record<string, HostTree>)[key] as HostTree, made);
+  return batch;
+}
+
+/** tfjs takes three of the typed arrays as they are; the others are widened. */
+function asValues(data: HostArray): Float32Array | Int32Array | Uint8Array {
+  if (data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array) return data;
+  return dtypeOf(data) === 'float32' ? Float32Array.from(data) : Int32Array.from(data);
+}
