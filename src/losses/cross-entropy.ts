@@ -1,0 +1,131 @@
+/**
+ * Softmax cross-entropy with a gradient of its own, `(softmax - target) / batch`: the loss of nearly every
+ * classifier's step, so it is written for few kernels both ways.
+ */
+import { z } from 'zod';
+import { DataError } from '../core/errors.ts';
+import { anyThat, numberBetween, oneOf, parseOptions } from '../core/options.ts';
+import * as tf from '../core/tf.ts';
+import type { LossReduction } from './reduce.ts';
+import { areClassNumbers, checkLogits, shapeOf } from './shapes.ts';
+
+const schema = z.strictObject({
+  labelSmoothing: numberBetween(0, 1).default(0),
+  reduction: oneOf('mean', 'sum', 'none').default('mean'),
+  weight: anyThat<tf.Tensor>('a tensor with one number per class', (value) => value instanceof tf.Tensor).optional(),
+});
+
+/** Options of {@link crossEntropy}. */
+export interface CrossEntropyOptions {
+  /** How much of each label is spread evenly over all classes (Szegedy et al. 2016). From 0 to 1; default 0. */
+  labelSmoothing?: number | undefined;
+  /** Default `'mean'`. */
+  reduction?: LossReduction | undefined;
+  /** One weight per class, shape [classes]. With class numbers the mean is weighted too, as in PyTorch. */
+  weight?: tf.Tensor | undefined;
+}
+
+const DEFAULTS = { labelSmoothing: 0, reduction: 'mean' as LossReduction, weight: undefined };
+
+/**
+ * Cross-entropy between logits and labels, with PyTorch's `cross_entropy` values. Labels are constants: no gradient
+ * flows into them. A label outside 0 … classes - 1 counts as no class at all; `checkLabels` finds such labels.
+ *
+ * @param logits shape [batch, classes], before softmax
+ * @param labels class numbers of shape [batch] (any numeric dtype), or probabilities of shape [batch, classes]
+ * @returns a scalar; with `reduction: 'none'` shape [batch]
+ * @throws DataError `loss-shape` naming the shapes; ConfigError for wrong options
+ * @example
+ * ```ts
+ * const loss = losses.crossEntropy(this.forward(x), y, { labelSmoothing: 0.1 });
+ * ```
+ */
+export function crossEntropy(
+  logits: tf.Tensor,
+  labels: tf.Tensor,
+  options: CrossEntropyOptions & { reduction: 'none' },
+): tf.Tensor1D;
+export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor, options?: CrossEntropyOptions): tf.Scalar;
+export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor, options?: CrossEntropyOptions): tf.Tensor {
+  const { reduction, ...rest } = options ? parseOptions('crossEntropy', schema, options) : DEFAULTS;
+  checkLogits('crossEntropy', logits);
+  return tf.tidy(() => {
+    const target = targetOf(logits as tf.Tensor2D, labels, rest);
+    return fusedLoss(
+      logits as tf.Tensor2D,
+      reduction === 'mean' ? target : { ...target, divisor: 1 },
+      reduction === 'none',
+    );
+  });
+}
+
+interface Target {
+  /** What the log-probabilities are multiplied by, shape [batch, classes]. */
+  readonly target: tf.Tensor2D;
+  /** The sum of each row, shape [batch, 1]; 1 where every row is a distribution. */
+  readonly mass: tf.Tensor2D | undefined;
+  /** What a mean divides by. */
+  readonly divisor: number | tf.Scalar;
+}
+
+function targetOf(
+  logits: tf.Tensor2D,
+  labels: tf.Tensor,
+  { labelSmoothing, weight }: { labelSmoothing: number; weight?: tf.Tensor | undefined },
+): Target {
+  const [batch, classes] = logits.shape;
+  const numbers = areClassNumbers('crossEntropy', logits, labels);
+  const given = (numbers ? tf.oneHot(tf.cast(labels, 'int32'), classes) : labels) as tf.Tensor2D;
+  const hard = tf.cast(given, 'float32');
+  const smooth =
+    labelSmoothing === 0 ? hard : tf.add(tf.mul(hard, 1 - labelSmoothing), tf.scalar(labelSmoothing / classes));
+  if (weight === undefined)
+    return { target: smooth as tf.Tensor2D, mass: numbers ? undefined : massOf(smooth), divisor: batch };
+  checkWeight(weight, classes);
+  const target = tf.mul(smooth, weight) as tf.Tensor2D;
+  return { target, mass: massOf(target), divisor: numbers ? (tf.sum(tf.mul(hard, weight)) as tf.Scalar) : batch };
+}
+
+const massOf = (target: tf.Tensor): tf.Tensor2D => tf.sum(target, 1, true);
+
+/**
+ * `-Σ target · log softmax(logits)`, divided by `divisor`, with the gradient `softmax · mass - target`. Whatever the
+ * gradient needs is saved: the tidy around the loss frees the rest before the backward pass.
+ */
+function fusedLoss(logits: tf.Tensor2D, { target, mass, divisor }: Target, perSample: boolean): tf.Tensor {
+  const scale = typeof divisor === 'number' ? 1 / divisor : tf.reciprocal(divisor);
+  const loss = tf.customGrad((x, save) => {
+    const logProbabilities = logSoftmax(x as tf.Tensor2D);
+    const kept = { logProbabilities, target, ...(mass && { mass }), ...(typeof scale === 'object' && { scale }) };
+    const names = Object.keys(kept);
+    (save as tf.GradSaveFunc)(Object.values(kept));
+    const likelihood = tf.mul(logProbabilities, target);
+    const value = perSample
+      ? tf.neg(tf.sum(likelihood, 1))
+      : tf.mul(tf.sum(likelihood), typeof scale === 'number' ? -scale : tf.neg(scale));
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
+      const at = (name: string) => saved[names.indexOf(name)] as tf.Tensor;
+      const probabilities = tf.exp(at('logProbabilities'));
+      const difference = tf.sub(mass ? tf.mul(probabilities, at('mass')) : probabilities, at('target'));
+      if (perSample) return tf.mul(difference, tf.expandDims(dy, 1));
+      return tf.mul(difference, tf.mul(dy, typeof scale === 'number' ? scale : at('scale')));
+    };
+    return { value, gradFunc: gradFunc as unknown as (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[] };
+  });
+  return loss(logits);
+}
+
+/** `logits - log Σ exp logits`, by rows, with no number growing beyond what the logits are. */
+function logSoftmax(logits: tf.Tensor2D): tf.Tensor2D {
+  const shifted = tf.sub(logits, tf.max(logits, 1, true));
+  return tf.sub(shifted, tf.log(tf.sum(tf.exp(shifted), 1, true)));
+}
+
+function checkWeight(weight: tf.Tensor, classes: number): void {
+  if (weight.rank === 1 && weight.shape[0] === classes) return;
+  throw new DataError('crossEntropy: the class weights', {
+    code: 'loss-shape',
+    expected: `shape [${classes}]`,
+    got: shapeOf(weight),
+  });
+}

@@ -1,0 +1,126 @@
+/**
+ * Applies an update rule to every parameter and owns the state that the rule needs. State is kept by variable and
+ * replaced as a whole (copy and swap), never written in place: engines may share or cache a tensor's data.
+ */
+import { ConfigError, DataError } from '../core/errors.ts';
+import * as tf from '../core/tf.ts';
+import { type GradientsByName, type NameOf, Optimizer, type OptimizerState } from './optimizer.ts';
+import { checkDistinct, makeGroups, type OptionsSchema, type ParamGroup } from './param-groups.ts';
+import { groupStates, type ParamState, readState } from './state.ts';
+import { type Constant, type UpdateRule, withConstants } from './update-rule.ts';
+
+/** What makes an optimizer: its name, its options and its rule. */
+export interface OptimizerDefinition<G extends ParamGroup> {
+  readonly type: string;
+  readonly schema: OptionsSchema;
+  readonly rule: UpdateRule<G>;
+  /** Checks what a schema cannot: options that contradict one another. */
+  readonly check?: (owner: string, group: G) => void;
+}
+
+/** The base of the optimizers that are update rules of this project. */
+export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
+  readonly #definition: OptimizerDefinition<G>;
+  readonly #shared: object;
+  readonly #states = new Map<tf.Variable, ParamState>();
+
+  protected constructor(definition: OptimizerDefinition<G>, params: unknown, options: object) {
+    super(definition.type, makeGroups(definition.type, definition.schema, params, options) as G[]);
+    this.#definition = definition;
+    this.#shared = options;
+    this.#checkGroups(this.paramGroups);
+  }
+
+  /**
+   * Adds parameters while training, as when layers are unfrozen. Options that are not given are the common ones.
+   *
+   * @throws ConfigError when a variable is in another group already
+   */
+  addParamGroup(group: { readonly params: Iterable<tf.Variable>; readonly [option: string]: unknown }): void {
+    const { type, schema } = this.#definition;
+    const added = makeGroups(type, schema, [group], this.#shared) as G[];
+    this.#checkGroups([...this.paramGroups, ...added]);
+    this.paramGroups.push(...added);
+  }
+
+  step(gradients: GradientsByName): void {
+    withConstants((constant) => {
+      for (const group of this.paramGroups) {
+        for (const param of group.params) {
+          const gradient = gradients[param.name];
+          if (gradient) tf.tidy(() => this.#update(param, gradient, group, constant));
+        }
+      }
+    });
+    this.stepCount += 1;
+  }
+
+  stateDict(nameOf: NameOf = (variable) => variable.name): OptimizerState {
+    const scalars: Record<string, Record<string, number>> = {};
+    const tensors: Record<string, Record<string, tf.Tensor>> = {};
+    for (const [param, state] of this.#states) {
+      scalars[nameOf(param)] = { ...state.scalars };
+      tensors[nameOf(param)] = { ...state.slots };
+    }
+    const paramGroups = groupStates(this.paramGroups, nameOf);
+    return { type: this.type, stepCount: this.stepCount, paramGroups, scalars, tensors };
+  }
+
+  loadStateDict(state: OptimizerState, nameOf: NameOf = (variable) => variable.name): void {
+    const loaded = readState(state, this.#definition, this.paramGroups, nameOf);
+    this.dispose();
+    this.stepCount = state.stepCount;
+    loaded.options.forEach((options, index) => {
+      Object.assign(this.paramGroups[index] as G, options);
+    });
+    for (const [param, { slots, scalars }] of loaded.states) {
+      const copies = Object.entries(slots).map(([slot, tensor]) => [slot, tf.keep(tf.clone(tensor))] as const);
+      this.#states.set(param, { slots: Object.fromEntries(copies), scalars: { ...scalars } });
+    }
+  }
+
+  dispose(): void {
+    for (const { slots } of this.#states.values()) tf.dispose(slots);
+    this.#states.clear();
+  }
+
+  #update(param: tf.Variable, gradient: tf.Tensor, group: G, constant: Constant): void {
+    if (!tf.util.arraysEqual(param.shape, gradient.shape)) throw gradientShape(this.type, param, gradient);
+    const state = this.#states.get(param);
+    const direction = (group as { maximize?: boolean }).maximize ? tf.neg(gradient) : gradient;
+    const next = this.#definition.rule.update({
+      param,
+      gradient: direction,
+      slots: state?.slots ?? {},
+      scalars: state?.scalars ?? {},
+      group,
+      constant,
+    });
+    const slots = next.slots ?? {};
+    for (const slot in slots) tf.keep(slots[slot] as tf.Tensor);
+    if (state) tf.dispose(state.slots);
+    this.#states.set(param, { slots, scalars: next.scalars ?? {} });
+    param.assign(next.param);
+  }
+
+  #checkGroups(groups: readonly G[]): void {
+    const { type, check } = this.#definition;
+    checkDistinct(type, groups);
+    groups.forEach((group, index) => {
+      check?.(groups.length > 1 ? `${type}: parameter group ${index}` : type, group);
+    });
+  }
+}
+
+/** The error for options that exclude one another. */
+export function contradiction(owner: string, what: string, help: string): ConfigError {
+  return new ConfigError(`${owner}: ${what}`, { code: 'invalid-option', help });
+}
+
+function gradientShape(type: string, param: tf.Variable, gradient: tf.Tensor): DataError {
+  return new DataError(`${type}: the gradient of '${param.name}'`, {
+    code: 'gradient-shape',
+    expected: `the variable's shape [${param.shape}]`,
+    got: `[${gradient.shape}]`,
+  });
+}
