@@ -4,24 +4,12 @@
  */
 
 import { z } from 'zod';
-import { ConfigError, DataError, show } from '../core/errors.ts';
+import { ConfigError, DataError } from '../core/errors.ts';
 import { parseOptions, wholeNumber } from '../core/options.ts';
 import type * as tf from '../core/tf.ts';
+import { type ColumnPlan, gatherColumn, type HostColumn, planOf } from './columns.ts';
 import type { Dataset } from './dataset.ts';
-import { dtypeOf, type HostArray, type HostBatch, type HostTensor, isHostArray, sizeOf } from './host.ts';
-
-/** One column: the values of all samples, one after the other, and the shape of one sample. */
-export interface HostColumn<S extends readonly number[] = readonly number[]> {
-  readonly data: HostArray;
-  /** The shape of one sample: `[28, 28, 1]` for an image, `[]` for a single number. */
-  readonly shape: S;
-  /** Default: 'float32' for floating-point data or when `scale` or `offset` is given, else 'int32'. */
-  readonly dtype?: 'float32' | 'int32' | undefined;
-  /** Values are multiplied by this while they are gathered. Default 1. */
-  readonly scale?: number | undefined;
-  /** Added after scaling. Default 0. */
-  readonly offset?: number | undefined;
-}
+import { type HostBatch, type HostTensor, sizeOf } from './host.ts';
 
 type Columns = Readonly<Record<string, HostColumn>>;
 
@@ -69,7 +57,7 @@ export class ArrayDataset<const C extends Columns = Columns>
   readonly columns: C;
   /** How many classes the labels `y` were checked against. */
   readonly classes: number | undefined;
-  readonly #plans: readonly Plan[];
+  readonly #plans: readonly ColumnPlan[];
   /** Never there: tells the compiler what a batch is, see {@link Dataset}. */
   batchType?(batch: BatchOf<C>): void;
 
@@ -126,37 +114,7 @@ export function fromTensors<T extends Readonly<Record<string, tf.Tensor>>>(
   return new ArrayDataset(columns as { [K in keyof T]: HostColumn }, options);
 }
 
-interface Plan {
-  readonly name: string;
-  readonly column: HostColumn;
-  readonly size: number;
-  readonly length: number;
-  readonly dtype: 'float32' | 'int32';
-}
-
-function planOf([name, column]: readonly [string, HostColumn]): Plan {
-  const shapeIsRight = Array.isArray(column?.shape) && column.shape.every((n) => Number.isInteger(n) && n > 0);
-  if (!isHostArray(column?.data) || !shapeIsRight) {
-    throw new ConfigError(`ArrayDataset: column \`${name}\``, {
-      code: 'invalid-column',
-      expected: 'a typed array `data` and the `shape` of one sample',
-      got: show(isHostArray(column?.data) ? column.shape : (column?.data ?? column)),
-    });
-  }
-  const size = sizeOf(column.shape);
-  if (column.data.length % size !== 0) {
-    throw new DataError(`ArrayDataset: column \`${name}\` does not hold a whole number of samples`, {
-      code: 'column-length',
-      expected: `a multiple of ${size} values for samples of shape [${column.shape}]`,
-      got: `${column.data.length} values`,
-    });
-  }
-  const scaled = column.scale !== undefined || column.offset !== undefined;
-  const dtype = column.dtype ?? (scaled ? 'float32' : dtypeOf(column.data));
-  return { name, column, size, length: column.data.length / size, dtype };
-}
-
-function commonLength(plans: readonly Plan[]): number {
+function commonLength(plans: readonly ColumnPlan[]): number {
   const [first, ...others] = plans;
   if (!first) throw new ConfigError('ArrayDataset', { code: 'invalid-column', expected: 'at least one column' });
   for (const other of others) {
@@ -197,34 +155,4 @@ function noSuchSample(index: number, length: number): DataError {
     expected: length === 0 ? 'none, since the dataset is empty' : `an index from 0 to ${length - 1}`,
     got: String(index),
   });
-}
-
-function gatherColumn({ column, size, dtype }: Plan, indices: ArrayLike<number>): HostTensor {
-  const { data, scale = 1, offset = 0 } = column;
-  const rows = indices.length;
-  const out = dtype === 'float32' ? new Float32Array(rows * size) : new Int32Array(rows * size);
-  if (scale !== 1 || offset !== 0) gatherScaled(data, indices, size, out, scale, offset);
-  else if (size === 1) for (let row = 0; row < rows; row++) out[row] = data[indices[row] as number] as number;
-  else {
-    for (let row = 0; row < rows; row++) {
-      const start = (indices[row] as number) * size;
-      out.set(data.subarray(start, start + size), row * size);
-    }
-  }
-  return { data: out, shape: [rows, ...column.shape], dtype };
-}
-
-function gatherScaled(
-  data: HostArray,
-  indices: ArrayLike<number>,
-  size: number,
-  out: Float32Array | Int32Array,
-  scale: number,
-  offset: number,
-): void {
-  let to = 0;
-  for (let row = 0; row < indices.length; row++) {
-    const start = (indices[row] as number) * size;
-    for (let from = start; from < start + size; from++) out[to++] = (data[from] as number) * scale + offset;
-  }
 }
