@@ -33,15 +33,16 @@ export function histogramBins(values: Numbers, bins = 30): { bins: HistogramBin[
   checkBins(values, bins);
   const { min, max, finite } = range(values);
   const counts = new Float64Array(bins);
-  // Divided before subtracting, so that a range beyond the greatest double does not become infinite.
-  const width = max / bins - min / bins;
-  const edge = (i: number) => (i === bins ? max : min + i * width);
-  if (finite > 0 && !(width > 0)) counts[bins - 1] = finite;
-  if (width > 0) {
+  // Halved where the range itself is beyond the greatest double.
+  const scale = max - min === Number.POSITIVE_INFINITY ? 0.5 : 1;
+  const width = (max * scale - min * scale) / bins;
+  const edge = (i: number) => (i === bins ? max : (min * scale + i * width) / scale);
+  if (width === 0) counts[bins - 1] = finite;
+  else {
     for (let i = 0; i < values.length; i++) {
       const value = values[i] ?? Number.NaN;
       if (!Number.isFinite(value)) continue;
-      const bin = Math.min(bins - 1, Math.floor(value / width - min / width));
+      const bin = Math.min(bins - 1, Math.floor((value * scale - min * scale) / width));
       counts[bin] = (counts[bin] ?? 0) + 1;
     }
   }
