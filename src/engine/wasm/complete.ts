@@ -1,11 +1,34 @@
 /**
- * Completes tfjs's wasm backend for training: the kernels that it lacks, and those that it has wrong.
+ * Completes tfjs's wasm backend for training: the kernels that it lacks, those that it has wrong, and those that
+ * are too slow to train with. All of it goes through tfjs's public registries.
+ *
+ * One rule for whoever writes to the backend's memory: a tensor's values never change in place. XNNPACK packs
+ * weights once and keeps them by the tensor's id.
  */
+import * as tf from '../../core/tf.ts';
+import { completeConv2D } from './conv2d.ts';
+import { completeCopies } from './copies.ts';
+import { completeDepthwise } from './depthwise.ts';
+import { completeGather } from './gather.ts';
+import { completeGradients } from './gradients.ts';
+import { completeMatMul } from './mat-mul.ts';
+import { completePoolGradients } from './pool-gradients.ts';
+import { completeReductions } from './reductions.ts';
+import { completeViaCpu } from './via-cpu.ts';
 
 let done = false;
 
-/** Registers every kernel that completes the backend; a second call does nothing. */
+/** Registers all of it, before or after the backend is initialised; a second call does nothing. */
 export function completeWasm(): void {
   if (done) return;
   done = true;
+  completeCopies();
+  completeReductions();
+  completeMatMul();
+  completeConv2D();
+  completeDepthwise();
+  completePoolGradients();
+  completeGather();
+  completeGradients();
+  for (const name of [tf.Einsum, tf.Conv3DBackpropInputV2]) completeViaCpu(name);
 }

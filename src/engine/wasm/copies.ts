@@ -1,0 +1,60 @@
+/**
+ * Kernels that only move data: the backend's own copy where a second reference would do (Identity, which saves every
+ * tensor for the backward pass, and Cast to the same type), or copy the whole input to cut out a part (Slice).
+ */
+import * as tf from '../../core/tf.ts';
+import { complete, type Info, type Workspace } from './kernels.ts';
+
+/** Registers Identity, Cast and Slice. */
+export function completeCopies(): void {
+  complete<object>(tf.Identity, ({ x }, _, work) => sameData(x as Info, work));
+  complete<tf.CastAttrs>(tf.Cast, (inputs, attrs, work) => {
+    const x = inputs.x as Info;
+    return x.dtype === attrs.dtype ? sameData(x, work) : work.native(inputs, attrs);
+  });
+  complete<tf.SliceAttrs>(tf.Slice, slice);
+}
+
+const sameData = (x: Info, work: Workspace): Info => work.view(x, x.shape.slice());
+
+function slice(inputs: Record<string, Info>, attrs: tf.SliceAttrs, work: Workspace): Info {
+  const x = inputs.x as Info;
+  if (x.dtype === 'string' || x.dtype === 'complex64') return work.native(inputs, attrs);
+  const [begin, size] = tf.slice_util.parseSliceParams(x, attrs.begin, attrs.size) as [number[], number[]];
+  tf.slice_util.assertParamsValid(x, begin, size);
+  const out = work.allocate(size, x.dtype);
+  if (tf.util.sizeFromShape(size) === 0) return out;
+  copyBlock(work.values(x), x.shape, begin, size, work.values(out));
+  return out;
+}
+
+type Values = Float32Array | Int32Array | Uint8Array;
+
+/** Copies the block at `begin` of the given size out of a row-major array, run by contiguous run. */
+function copyBlock(from: Values, shape: number[], begin: number[], size: number[], to: Values): void {
+  let axis = shape.length - 1;
+  let run = 1;
+  let stride = 1;
+  let offset = 0;
+  for (let whole = true; axis >= 0 && whole; axis--) {
+    const length = size[axis] as number;
+    offset += (begin[axis] as number) * stride;
+    run *= length;
+    stride *= shape[axis] as number;
+    whole = length === shape[axis];
+  }
+  const strides = tf.util.computeStrides([...shape, 1]);
+  let written = 0;
+  const descend = (dim: number, at: number): void => {
+    if (dim > axis) {
+      if (run >= 16) to.set(from.subarray(at, at + run), written);
+      else for (let i = 0; i < run; i++) to[written + i] = from[at + i] as number;
+      written += run;
+      return;
+    }
+    const step = strides[dim] as number;
+    const first = begin[dim] as number;
+    for (let i = 0; i < (size[dim] as number); i++) descend(dim + 1, at + (first + i) * step);
+  };
+  descend(0, offset);
+}

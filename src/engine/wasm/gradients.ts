@@ -1,0 +1,72 @@
+/**
+ * Gradients registered in place of tfjs-core's: one that is slow (batch norm, through `tile` and passes over the
+ * whole input for each scalar) and two that fail (products and gathers that broadcast over batch dimensions).
+ * They are composed of plain operations, so that they hold on every engine.
+ */
+import * as tf from '../../core/tf.ts';
+
+/** Registers the gradients of FusedBatchNorm, BatchMatMul and GatherV2. */
+export function completeGradients(): void {
+  replaceGradient(tf.FusedBatchNorm, (core) => (dy, saved, attrs) => {
+    const [x, mean] = saved as [tf.Tensor, tf.Tensor];
+    return mean.rank === 1 && x.rank > 1 ? batchNormGradient(dy as tf.Tensor, saved, attrs) : core(dy, saved, attrs);
+  });
+  replaceGradient(tf.BatchMatMul, (core) => (dy, saved, attrs) => {
+    const [a, b] = saved as [tf.Tensor, tf.Tensor];
+    const gradients = core(dy, saved, attrs) as Record<'a' | 'b', () => tf.Tensor>;
+    return { a: () => sumTo(gradients.a(), a.shape), b: () => sumTo(gradients.b(), b.shape) };
+  });
+  replaceGradient(tf.GatherV2, () => (dy, saved, attrs) => {
+    const [x, indices] = saved as [tf.Tensor, tf.Tensor];
+    const { axis, batchDims } = attrs as unknown as tf.GatherV2Attrs;
+    return { x: () => gatherGradient(dy as tf.Tensor, x, indices, axis, batchDims), indices: () => indices };
+  });
+}
+
+function replaceGradient(kernelName: string, make: (core: tf.GradFunc) => tf.GradFunc): void {
+  const config = tf.getGradient(kernelName);
+  tf.unregisterGradient(kernelName);
+  tf.registerGradient({ ...config, gradFunc: make(config.gradFunc) });
+}
+
+/**
+ * Batch norm with one mean per channel: y = (x - mean) · g + offset, g = scale / √(variance + ε). All of it needs two
+ * sums over the input, of dy and of dy · (x - mean); the rest are vectors as long as the channels.
+ */
+function batchNormGradient(dy: tf.Tensor, saved: tf.Tensor[], attrs: tf.NamedAttrMap): Record<string, () => tf.Tensor> {
+  const [x, mean, variance, scale] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | undefined];
+  const { varianceEpsilon } = attrs as unknown as tf.FusedBatchNormAttrs;
+  const axes = x.shape.slice(0, -1).map((_, axis) => axis);
+  const inverse = tf.rsqrt(tf.add(variance, varianceEpsilon));
+  const gain = scale ? tf.mul(inverse, scale) : inverse;
+  const total = tf.sum(dy, axes);
+  const centred = tf.sum(tf.mul(dy, tf.sub(x, mean)), axes);
+  return {
+    x: () => tf.mul(dy, gain),
+    mean: () => tf.neg(tf.mul(gain, total)),
+    variance: () => tf.mul(-0.5, tf.mul(tf.mul(gain, tf.square(inverse)), centred)),
+    scale: () => tf.mul(inverse, centred),
+    offset: () => tf.clone(total),
+  };
+}
+
+/** Sums over the dimensions in which an operand of that shape has been broadcast. */
+function sumTo(gradient: tf.Tensor, shape: number[]): tf.Tensor {
+  if (tf.util.arraysEqual(gradient.shape, shape)) return gradient;
+  const axes = tf.broadcast_util.getReductionAxes(shape, gradient.shape);
+  return tf.reshape(tf.sum(gradient, axes), shape);
+}
+
+/** Adds each gathered slice's gradient back to where the slice came from, all batches in one segment sum. */
+function gatherGradient(dy: tf.Tensor, x: tf.Tensor, indices: tf.Tensor, axis: number, batchDims: number): tf.Tensor {
+  const parsed = tf.util.parseAxisParam(axis, x.shape)[0] as number;
+  const shapes = tf.backend_util.segment_util.collectGatherOpShapeInfo(x, indices, parsed, batchDims);
+  const { batchSize, outerSize, dimSize, sliceSize } = shapes;
+  const blocks = batchSize * outerSize;
+  const perBatch = tf.reshape(tf.cast(indices, 'int32'), [batchSize, 1, indices.size / batchSize]);
+  const offsets = tf.reshape(tf.range(0, blocks, 1, 'int32'), [batchSize, outerSize, 1]);
+  const segments = tf.add(perBatch, tf.mul(offsets, tf.scalar(dimSize, 'int32')));
+  const rows = tf.reshape(dy, [segments.size, sliceSize]);
+  const sums = tf.unsortedSegmentSum(rows as tf.Tensor2D, tf.reshape(segments, [segments.size]), blocks * dimSize);
+  return tf.reshape(sums, x.shape);
+}

@@ -1,0 +1,45 @@
+/** What the engine tests share: random values, closeness, and a look for leaks below the level of tensors. */
+import { Random, tf } from 'kelvin';
+import { expect } from 'vitest';
+
+/** Normal values, rounded to single precision, as the engine will see them. */
+export function normals(seed: number, length: number): Float32Array {
+  const random = new Random(seed);
+  return Float32Array.from({ length }, () => random.normal());
+}
+
+/** Equal to within `tolerance`, relative to the largest value. */
+export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 2e-5): void {
+  expect(actual.length).toBe(expected.length);
+  let scale = 1;
+  for (let i = 0; i < expected.length; i++) scale = Math.max(scale, Math.abs(expected[i] as number));
+  for (let i = 0; i < expected.length; i++)
+    if (!(Math.abs((actual[i] as number) - (expected[i] as number)) <= tolerance * scale))
+      expect.fail(`at ${i}: ${actual[i]} is not ${expected[i]} (largest ${scale})`);
+}
+
+/** Runs `body` and fails when it leaves tensors, their buffers or data of the backend behind. */
+export function expectNothingLeft<T>(body: () => T): T {
+  const count = () => [tf.memory().numTensors, tf.memory().numDataBuffers, tf.backend().numDataIds()];
+  const before = count();
+  const result = body();
+  expect(count(), 'tensors, buffers and data of the backend').toEqual(before);
+  return result;
+}
+
+/** Values and gradients of `f` for the output gradient `dy`, nothing left behind. */
+export function valueAndGradients(
+  f: (...xs: tf.Tensor[]) => tf.Tensor,
+  inputs: { values: Float32Array; shape: number[] }[],
+  dy: Float32Array,
+): Float32Array[] {
+  return expectNothingLeft(() =>
+    tf.tidy(() => {
+      const xs = inputs.map(({ values, shape }) => tf.tensor(values, shape));
+      const y = f(...xs);
+      expect(y.size).toBe(dy.length);
+      const gradients = tf.grads(f)(xs, tf.tensor(dy, y.shape));
+      return [y, ...gradients].map((tensor) => tensor.dataSync() as Float32Array);
+    }),
+  );
+}
