@@ -12,7 +12,7 @@ export { type HostArray, type HostBatch, type HostTensor, type HostTree, int32, 
 export { idxImages, readIdx } from './data/idx.ts';
 export { type DownloadProgress, type ImageSplits, type MnistOptions, mnist } from './data/mnist.ts';
 export type { SampleTransform } from './data/read-batch.ts';
-export { RandomSampler, type Sampler, SequentialSampler } from './data/samplers.ts';
+export { RandomSampler, type Sampler, SequentialSampler, WeightedRandomSampler } from './data/samplers.ts';
 export { randomSplit, subset } from './data/subsets.ts';
 export { type BatchTransform, randomShift } from './data/transforms.ts';
 export { describeEngines } from './engine/describe.ts';

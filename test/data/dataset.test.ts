@@ -1,19 +1,17 @@
-/** Datasets in memory, parts of them, samplers, and what becomes of samples in a batch. */
+/** Datasets in memory, parts of them, and samplers. */
 import fc from 'fast-check';
 import {
   ArrayDataset,
-  collate,
   DataLoader,
   fromTensors,
   type HostTensor,
-  int32,
   mapDataset,
   RandomSampler,
   randomSplit,
   SequentialSampler,
   subset,
   tf,
-  toTensors,
+  WeightedRandomSampler,
 } from 'kelvin';
 import { describe, expect, test } from 'vitest';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
@@ -74,16 +72,30 @@ describe('ArrayDataset', () => {
 
   test('refuses what does not fit together', () => {
     const x = { data: new Float32Array(6), shape: [2] };
-    expect(
-      () => new ArrayDataset({ x, y: { data: new Uint8Array(4), shape: [] } }),
-    ).toThrowErrorMatchingInlineSnapshot(`[DataError: ArrayDataset: columns hold different numbers of samples: expected 3 samples in \`y\`, as in \`x\`, got 4.]`);
-    expect(() => new ArrayDataset({ x: { ...x, shape: [4] } })).toThrowErrorMatchingInlineSnapshot(`[DataError: ArrayDataset: column \`x\` does not hold a whole number of samples: expected a multiple of 4 values for samples of shape [4], got 6 values.]`);
-    expect(() => new ArrayDataset({ x: { ...x, shape: [-2] } })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: ArrayDataset: column \`x\`: expected a typed array \`data\` and the \`shape\` of one sample, got [-2] (array).]`);
-    expect(() => new ArrayDataset({ x: [1, 2] as never })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: ArrayDataset: column \`x\`: expected a typed array \`data\` and the \`shape\` of one sample, got [1,2] (array).]`);
-    expect(() => new ArrayDataset({})).toThrowErrorMatchingInlineSnapshot(`[ConfigError: ArrayDataset: expected at least one column.]`);
-    expect(() => new ArrayDataset({ x }, { classes: 2 })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: ArrayDataset: \`classes\` is given: expected a column \`y\` with one label per sample, got the columns x.]`);
-    expect(() => numbered(3).get(3)).toThrowErrorMatchingInlineSnapshot(`[DataError: No such sample: expected an index from 0 to 2, got 3.]`);
-    expect(() => numbered(3).gather([0, -1])).toThrowErrorMatchingInlineSnapshot(`[DataError: No such sample: expected an index from 0 to 2, got -1.]`);
+    expect(() => new ArrayDataset({ x, y: { data: new Uint8Array(4), shape: [] } })).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: ArrayDataset: columns hold different numbers of samples: expected 3 samples in \`y\`, as in \`x\`, got 4.]`,
+    );
+    expect(() => new ArrayDataset({ x: { ...x, shape: [4] } })).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: ArrayDataset: column \`x\` does not hold a whole number of samples: expected a multiple of 4 values for samples of shape [4], got 6 values.]`,
+    );
+    expect(() => new ArrayDataset({ x: { ...x, shape: [-2] } })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: ArrayDataset: column \`x\`: expected a typed array \`data\` and the \`shape\` of one sample, got [-2] (array).]`,
+    );
+    expect(() => new ArrayDataset({ x: [1, 2] as never })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: ArrayDataset: column \`x\`: expected a typed array \`data\` and the \`shape\` of one sample, got [1,2] (array).]`,
+    );
+    expect(() => new ArrayDataset({})).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: ArrayDataset: expected at least one column.]`,
+    );
+    expect(() => new ArrayDataset({ x }, { classes: 2 })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: ArrayDataset: \`classes\` is given: expected a column \`y\` with one label per sample, got the columns x.]`,
+    );
+    expect(() => numbered(3).get(3)).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: No such sample: expected an index from 0 to 2, got 3.]`,
+    );
+    expect(() => numbered(3).gather([0, -1])).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: No such sample: expected an index from 0 to 2, got -1.]`,
+    );
   });
 
   test('names the sample whose label is out of range', () => {
@@ -107,7 +119,9 @@ describe('parts of datasets', () => {
     expect(part.gather?.([0, 1, 0]).y?.data).toEqual(Int32Array.of(70, 90, 70));
     expect(part.get(1)).toMatchObject({ y: { data: Int32Array.of(90) } });
     expect(() => part.get(2)).toThrow('No such sample');
-    expect(() => subset(numbered(3), [0, 3])).toThrowErrorMatchingInlineSnapshot(`[ConfigError: subset: index number 1: expected a whole number from 0 to 2, got 3.]`);
+    expect(() => subset(numbered(3), [0, 3])).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: subset: index number 1: expected a whole number from 0 to 2, got 3.]`,
+    );
     expect(() => subset(numbered(3), [-1])).toThrow('got -1');
   });
 
@@ -140,7 +154,9 @@ describe('parts of datasets', () => {
     expect(randomSplit(numbered(60), [30, 30], 1).map(valuesOf)).not.toEqual(
       randomSplit(numbered(60), [30, 30], 2).map(valuesOf),
     );
-    expect(() => randomSplit(numbered(10), [5, 4], 0)).toThrowErrorMatchingInlineSnapshot(`[ConfigError: randomSplit: expected lengths that add up to 10 or fractions that add up to 1, got [5,4] (array).]`);
+    expect(() => randomSplit(numbered(10), [5, 4], 0)).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: randomSplit: expected lengths that add up to 10 or fractions that add up to 1, got [5,4] (array).]`,
+    );
   });
 
   test('mapDataset changes samples, whether they have to be waited for or not', async () => {
@@ -165,6 +181,20 @@ describe('samplers', () => {
     );
   });
 
+  test('draw samples as often as their weights say', () => {
+    const sampler = new WeightedRandomSampler([1, 0, 3], { samples: 8000, seed: 2 });
+    const counts = [0, 0, 0];
+    for (const index of sampler.indices(0)) counts[index] = (counts[index] as number) + 1;
+    expect(counts[1]).toBe(0);
+    expect(Math.abs((counts[0] as number) - 2000)).toBeLessThan(160);
+    expect(sampler.indices(3)).toEqual(new WeightedRandomSampler([2, 0, 6], { samples: 8000, seed: 2 }).indices(3));
+    expect(sampler.indices(1)).not.toEqual(sampler.indices(2));
+    expect(() => new WeightedRandomSampler([1, -1], { samples: 1, seed: 0 })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: WeightedRandomSampler: expected finite weights of at least 0 with a sum above 0, got weight -1 of sample 1.]`,
+    );
+    expect(() => new WeightedRandomSampler([0, 0], { samples: 1, seed: 0 })).toThrow('got a sum of 0');
+  });
+
   test('reach every order about equally often', () => {
     const sampler = new RandomSampler(3, { seed: 8 });
     const counts = new Map<string, number>();
@@ -176,85 +206,3 @@ describe('samplers', () => {
     for (const count of counts.values()) expect(Math.abs(count - 1000)).toBeLessThan(120);
   });
 });
-
-describe('collate', () => {
-  test('stacks numbers, arrays, nested objects and tuples', async () => {
-    const sample = (i: number) => ({
-      image: { data: Uint8Array.of(i, i, i, i), shape: [2, 2] },
-      pair: [Float32Array.of(i, -i), int32(i)],
-      nested: { weight: i / 2, good: i > 0, name: `n${i}`, list: [i, i + 1, i + 2] },
-    });
-    await expectNoLeak(() => {
-      const batch = toTensors(collate([sample(0), sample(1)]));
-      expect(describeTensors(batch)).toMatchInlineSnapshot(`
-        {
-          "image": "int32 [2,2,2]: 0,0,0,0,1,1,1,1",
-          "nested": {
-            "good": "bool [2]: 0,1",
-            "list": "float32 [2,3]: 0,1,2,1,2,3",
-            "name": [
-              "n0",
-              "n1",
-            ],
-            "weight": "float32 [2]: 0,0.5",
-          },
-          "pair": [
-            "float32 [2,2]: 0,0,1,-1",
-            "int32 [2]: 0,1",
-          ],
-        }
-      `);
-      tf.dispose(batch as tf.TensorContainer);
-    });
-  });
-
-  test('names the sample that differs from the others', () => {
-    const image = (height: number) => ({ x: { data: new Float32Array(height * 3), shape: [height, 3] } });
-    const fails = (samples: unknown[], ids: number[]) => expect(() => collate(samples, ids));
-    fails([image(3), image(3), image(2)], [7, 4, 9]).toThrowErrorMatchingInlineSnapshot(`
-      [DataError: Sample 9 does not fit its batch at \`x\`: expected shape [3, 3] as in sample 7, got [2, 3].
-        help: bring the samples to one shape in the dataset, or give the loader a \`collate\` function of your own]
-    `);
-    fails([{ x: new Float32Array(3) }, { x: new Float32Array(4) }], [1, 2]).toThrow(
-      'Sample 2 does not fit its batch at `x`',
-    );
-    fails([{ x: 1 }, { y: 1 }], [0, 5]).toThrowErrorMatchingInlineSnapshot(`[DataError: Sample 5 is built differently from others of its batch: expected the keys x as in sample 0, got the keys y.]`);
-    fails([{ x: 1 }, { x: true }], [0, 5]).toThrowErrorMatchingInlineSnapshot(`[DataError: Sample 5 is built differently from others of its batch at \`x\`: expected 1 (number) as in sample 0, got true (boolean).]`);
-    fails([{ x: [{ z: 1 }] }, { x: [{ z: 1 }, { z: 1 }] }], [0, 5]).toThrowErrorMatchingInlineSnapshot(`[DataError: Sample 5 is built differently from others of its batch at \`x\`: expected a list of 1 as in sample 0, got a list of 2.]`);
-    fails([{ x: 'a' }, { x: undefined }], [0, 5]).toThrowErrorMatchingInlineSnapshot(`[DataError: Sample 5 is built differently from others of its batch at \`x\`: expected 'a' (string) as in sample 0, got undefined.]`);
-    fails([{ x: { data: new Float32Array(5), shape: [2, 3] } }], [3]).toThrowErrorMatchingInlineSnapshot(`[DataError: Sample 3 contradicts itself at \`x\`: expected 6 values for shape [2, 3], got 5 values.]`);
-    fails([{ x: null }], [3]).toThrowErrorMatchingInlineSnapshot(`
-      [DataError: Sample 3 cannot be collated at \`x\`: expected numbers, booleans, words, typed arrays, { data, shape }, or objects and tuples of these, got null.
-        help: return host arrays from \`get\`, or give the loader a \`collate\` function of your own]
-    `);
-  });
-
-  test('reaches the loader with the indices of the dataset', async () => {
-    const ragged = { length: 6, get: (i: number) => ({ x: new Float32Array(i === 4 ? 2 : 3) }) };
-    await expectNoLeak(async () => {
-      const all = async () => {
-        for await (const batch of new DataLoader<{ x: tf.Tensor }>(ragged, { batchSize: 3 })) tf.dispose(batch);
-      };
-      await expect(all()).rejects.toThrow(
-        'Sample 4 does not fit its batch at `x`: expected shape [3] as in sample 3, got [2]',
-      );
-    });
-  });
-
-  test('refuses samples that hold tensors, and disposes them', async () => {
-    await expectNoLeak(() => {
-      const samples = [{ x: tf.scalar(1) }, { x: tf.scalar(2) }];
-      expect(() => collate(samples)).toThrowErrorMatchingInlineSnapshot(`
-        [DataError: Sample 0 cannot be collated at \`x\`: expected numbers, booleans, words, typed arrays, { data, shape }, or objects and tuples of these, got an instance of Tensor.
-          help: return host arrays from \`get\`, or give the loader a \`collate\` function of your own]
-      `);
-    });
-  });
-});
-
-function describeTensors(tree: unknown): unknown {
-  if (tree instanceof tf.Tensor) return `${tree.dtype} [${tree.shape}]: ${tree.dataSync().join()}`;
-  if (typeof tree !== 'object' || tree === null) return tree;
-  if (Array.isArray(tree)) return tree.map(describeTensors);
-  return Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, describeTensors(value)]));
-}

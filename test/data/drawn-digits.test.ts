@@ -1,6 +1,6 @@
 /** The drawn digits: the same for the same seed, each digit as often as the others, and told apart by their looks. */
 import { createHash } from 'node:crypto';
-import { drawnDigits } from 'kelvin';
+import { DataLoader, drawnDigits, randomShift, randomSplit, type tf } from 'kelvin';
 import { expect, test } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
 
@@ -35,6 +35,21 @@ test('come like MNIST does, each digit equally often', () => {
   }
   const firsts = [0, 1, 2, 3, 4].map((block) => train.columns.y.data[10 * block]);
   expect(new Set(firsts).size).toBeGreaterThan(1);
+});
+
+test('load in typed batches, also after a split and with augmentation', async () => {
+  const [train] = randomSplit(drawnDigits({ train: 30, test: 0 }).train, [0.8, 0.2], 1);
+  if (!train) throw new Error('a split has parts');
+  const loader = new DataLoader(train, { batchSize: 10, shuffle: true, transform: randomShift({ pixels: 2 }) });
+  const shapes: number[][] = [];
+  for await (const { x, y } of loader) {
+    const images: tf.Tensor4D = x;
+    const labels: tf.Tensor1D = y;
+    shapes.push(images.shape, labels.shape);
+    images.dispose();
+    labels.dispose();
+  }
+  expect(shapes).toEqual([[10, 28, 28, 1], [10], [10, 28, 28, 1], [10], [4, 28, 28, 1], [4]]);
 });
 
 test('are neither trivial nor hopeless: the nearest of 3000 examples is right for most, not for all', () => {
