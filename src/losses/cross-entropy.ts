@@ -8,6 +8,7 @@ import { anyThat, numberBetween, oneOf, parseOptions } from '../core/options.ts'
 import * as tf from '../core/tf.ts';
 import type { LossReduction } from './reduce.ts';
 import { areClassNumbers, checkLogits, shapeOf } from './shapes.ts';
+import { logSoftmax } from './softmax.ts';
 
 const schema = z.strictObject({
   labelSmoothing: numberBetween(0, 1).default(0),
@@ -95,7 +96,7 @@ const massOf = (target: tf.Tensor): tf.Tensor2D => tf.sum(target, 1, true);
 function fusedLoss(logits: tf.Tensor2D, { target, mass, divisor }: Target, perSample: boolean): tf.Tensor {
   const scale = typeof divisor === 'number' ? 1 / divisor : tf.reciprocal(divisor);
   const loss = tf.customGrad((x, save) => {
-    const logProbabilities = logSoftmax(x as tf.Tensor2D);
+    const logProbabilities = logSoftmax(x as tf.Tensor);
     const kept = { logProbabilities, target, ...(mass && { mass }), ...(typeof scale === 'object' && { scale }) };
     const names = Object.keys(kept);
     (save as tf.GradSaveFunc)(Object.values(kept));
@@ -113,12 +114,6 @@ function fusedLoss(logits: tf.Tensor2D, { target, mass, divisor }: Target, perSa
     return { value, gradFunc: gradFunc as unknown as (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[] };
   });
   return loss(logits);
-}
-
-/** `logits - log Σ exp logits`, by rows, with no number growing beyond what the logits are. */
-function logSoftmax(logits: tf.Tensor2D): tf.Tensor2D {
-  const shifted = tf.sub(logits, tf.max(logits, 1, true));
-  return tf.sub(shifted, tf.log(tf.sum(tf.exp(shifted), 1, true)));
 }
 
 function checkWeight(weight: tf.Tensor, classes: number): void {

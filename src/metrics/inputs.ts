@@ -1,5 +1,5 @@
 /** What metrics are computed from: predicted class, true class, and the checks that they belong together. */
-import { DataError } from '../core/errors.ts';
+import { ConfigError, DataError, show } from '../core/errors.ts';
 import * as tf from '../core/tf.ts';
 
 const shapeOf = (tensor: tf.Tensor): string => `[${tensor.shape.join(', ')}]`;
@@ -30,4 +30,14 @@ export function classNumbers(labels: tf.Tensor): tf.Tensor1D {
 /** One number per sample, float32 of shape [batch]: 1 where the largest logit is the label's, else 0. */
 export function hits(logits: tf.Tensor, labels: tf.Tensor): tf.Tensor1D {
   return tf.cast(tf.equal(tf.argMax(logits, 1), classNumbers(labels)), 'float32') as tf.Tensor1D;
+}
+
+/** Throws unless `classes` is a whole number of at least 1. */
+export function checkClasses(owner: string, classes: number): void {
+  if (Number.isInteger(classes) && classes >= 1) return;
+  throw new ConfigError(`${owner}: \`classes\``, {
+    code: 'invalid-option',
+    expected: 'a whole number of at least 1',
+    got: show(classes),
+  });
 }

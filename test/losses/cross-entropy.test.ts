@@ -95,13 +95,17 @@ test('a shape that does not fit is an error that names the shapes', () =>
       const logits = tf.zeros([4, 3]);
       const wrong = () => losses.crossEntropy(logits, tf.zeros([4, 1]));
       expect(wrong).toThrow(DataError);
-      expect(wrong).toThrowErrorMatchingInlineSnapshot(`[DataError: crossEntropy: the labels do not fit logits of shape [4, 3]: expected class numbers of shape [4] or one row per sample of shape [4, 3], got [4, 1].]`);
+      expect(wrong).toThrowErrorMatchingInlineSnapshot(
+        `[DataError: crossEntropy: the labels do not fit logits of shape [4, 3]: expected class numbers of shape [4] or one row per sample of shape [4, 3], got [4, 1].]`,
+      );
       expect(() => losses.crossEntropy(tf.zeros([3]), tf.zeros([3]))).toThrowErrorMatchingInlineSnapshot(`
         [DataError: crossEntropy: the logits: expected shape [batch, classes], got [3].
           help: reshape the model output to one row per sample]
       `);
       const weight = tf.zeros([4]);
-      expect(() => losses.crossEntropy(logits, tf.zeros([4]), { weight })).toThrowErrorMatchingInlineSnapshot(`[DataError: crossEntropy: the class weights: expected shape [3], got [4].]`);
+      expect(() => losses.crossEntropy(logits, tf.zeros([4]), { weight })).toThrowErrorMatchingInlineSnapshot(
+        `[DataError: crossEntropy: the class weights: expected shape [3], got [4].]`,
+      );
     });
   }));
 
@@ -109,10 +113,14 @@ test('options are checked', () =>
   tf.tidy(() => {
     const call = (options: object) => () => losses.crossEntropy(tf.zeros([4, 3]), tf.zeros([4]), options);
     expect(call({ labelSmoothing: 2 })).toThrow(ConfigError);
-    expect(call({ labelSmoothing: 2 })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: crossEntropy: option \`labelSmoothing\`: expected a number from 0 to 1, got 2 (number).]`);
+    expect(call({ labelSmoothing: 2 })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: crossEntropy: option \`labelSmoothing\`: expected a number from 0 to 1, got 2 (number).]`,
+    );
     expect(call({ labelSmothing: 0.1 })).toThrowErrorMatchingInlineSnapshot(`
       [ConfigError: crossEntropy: unknown option \`labelSmothing\`.
         help: did you mean \`labelSmoothing\`?]
     `);
-    expect(call({ reduction: 'avg' })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: crossEntropy: option \`reduction\`: expected 'mean' or 'sum' or 'none', got 'avg' (string).]`);
+    expect(call({ reduction: 'avg' })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: crossEntropy: option \`reduction\`: expected 'mean' or 'sum' or 'none', got 'avg' (string).]`,
+    );
   }));

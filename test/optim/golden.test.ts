@@ -1,5 +1,18 @@
 /** Optimizers and clipping against PyTorch's recorded values. */
-import { Adam, AdamW, clipGradNorm, clipGradValue, type Optimizer, SGD, tf } from 'kelvin';
+import {
+  Adadelta,
+  Adagrad,
+  Adam,
+  Adamax,
+  AdamW,
+  clipGradNorm,
+  clipGradValue,
+  NAdam,
+  type Optimizer,
+  RMSprop,
+  SGD,
+  tf,
+} from 'kelvin';
 import { describe, expect, test } from 'vitest';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
 import { expectClose, golden, makeVariables, takeSteps, valuesOf } from './support.ts';
@@ -12,6 +25,11 @@ const optimizers: Record<string, Make> = {
   SGD: (params, options) => new SGD(params, options),
   Adam: (params, options) => new Adam(params, options),
   AdamW: (params, options) => new AdamW(params, options),
+  RMSprop: (params, options) => new RMSprop(params, options),
+  Adagrad: (params, options) => new Adagrad(params, options),
+  Adadelta: (params, options) => new Adadelta(params, options),
+  Adamax: (params, options) => new Adamax(params, options),
+  NAdam: (params, options) => new NAdam(params, options),
 };
 
 const camelCase = (name: string): string => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());

@@ -14,13 +14,13 @@ export interface ScheduledSettings {
 }
 
 /** A scheduler's saved state: plain data. */
-export interface LRSchedulerState {
+export type LRSchedulerState = {
   readonly type: string;
   readonly lastEpoch: number;
   readonly lastLr: readonly number[];
   /** The rates of the groups that the schedule starts from. */
   readonly initialLrs: readonly number[];
-}
+};
 
 /**
  * The base of all schedulers but {@link ReduceLROnPlateau}. As in PyTorch, constructing one sets the initial learning
