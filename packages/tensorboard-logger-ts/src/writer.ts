@@ -171,7 +171,11 @@ export class SummaryWriter {
     if (this.#closing === undefined) this.#sink.flushSync();
   }
 
-  /** Writes what is buffered and how the run ended (shown if it has hyper-parameters), and closes the file. */
+  /**
+   * Writes what is buffered and how the run ended (shown if it has hyper-parameters), and closes the file.
+   * `'running'` says nothing about the end: TensorBoard keeps the first end of a run that it reads, so a run that is
+   * to be resumed in the same directory is better left open.
+   */
   close(status: hp.RunStatus = 'success'): Promise<void> {
     this.#closing ??= this.#close(status);
     return this.#closing;
@@ -184,7 +188,8 @@ export class SummaryWriter {
 
   async #close(status: hp.RunStatus): Promise<void> {
     const now = Date.now() / 1000;
-    if (this.#hparams !== undefined) this.#add(hp.HPARAMS_TAGS.sessionEnd, hp.sessionEndPayload(status, now), 0, now);
+    if (this.#hparams !== undefined && status !== 'running')
+      this.#add(hp.HPARAMS_TAGS.sessionEnd, hp.sessionEndPayload(status, now), 0, now);
     await this.#sink.close();
     forgetAtExit(this);
   }

@@ -1,18 +1,23 @@
 /** The way to the disk: when events are written, in which order, and what happens when the disk takes nothing. */
-import { execFile } from 'node:child_process';
-import { rmSync, statSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readScalars, SummaryWriter, type TensorBoardWriterError } from 'tensorboard-logger-ts';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { allValues, compilePackage, rawRecords, tempDir } from './support.ts';
 
 const run = promisify(execFile);
 
+const compiled = mkdtempSync(join(tmpdir(), 'tensorboard-logger-built-'));
+const entry = compilePackage(compiled);
+
+afterAll(() => rmSync(compiled, { recursive: true }));
+
 /** Runs a module in a process of its own, with the arguments behind it. */
 async function runChild(code: string, logDir: string, shellPrefix = ''): Promise<{ stdout: string; stderr: string }> {
-  const entry = compilePackage(tempDir());
-  const script = `import { SummaryWriter } from ${JSON.stringify(entry)}; const logDir = ${JSON.stringify(logDir)}; ${code}`;
+  const script = `import { readScalars, SummaryWriter } from ${JSON.stringify(entry)}; const logDir = ${JSON.stringify(logDir)}; ${code}`;
   return run('sh', ['-c', `${shellPrefix} exec "$0" --input-type=module -e "$1"`, process.execPath, script]);
 }
 
@@ -146,6 +151,28 @@ test.skipIf(process.platform === 'win32')('a full disk: one warning, a readable 
   expect(dropped + steps.length).toBeGreaterThanOrEqual(1000);
   expect(writeErrors).toBeGreaterThan(1);
   expect(stderr.match(/TensorBoardWarning: Cannot write the event file/g)).toHaveLength(1);
+});
+
+const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0;
+
+test.skipIf(!hasPrlimit)('when a full disk has room again nothing is lost (needs prlimit)', async () => {
+  const logDir = tempDir();
+  const code = `
+    import { execFileSync } from 'node:child_process';
+    const writer = new SummaryWriter(logDir, { onError: (error) => console.log(error.code) });
+    for (let step = 0; step < 1000; step++) {
+      writer.addScalar('loss', step, step);
+      if (step % 10 === 9) await writer.flush();
+      if (step % 70 === 19) writer.flushSync();
+      if (step === 709) console.log((await readScalars(writer.file)).loss.length);
+      if (step === 700) execFileSync('prlimit', ['--fsize=unlimited', '--pid', String(process.pid)]);
+    }
+    for (let step = 0; step < 20; step++) writer.addText('big', 'x'.repeat(2 ** 20), step);
+    await writer.close();
+    console.log(writer.dropped, writer.writeErrors > 1);`;
+  const { stdout } = await runChild(code, logDir, "trap '' XFSZ; ulimit -S -f 8;");
+  expect(stdout).toBe('write-failed\n710\n0 true\n');
+  expect(await lossSteps(logDir)).toEqual(Array.from({ length: 1000 }, (_, step) => step));
 });
 
 test('a process that exits without closing loses nothing, and no timer holds it', async () => {

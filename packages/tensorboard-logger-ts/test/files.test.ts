@@ -86,6 +86,22 @@ test('a second writer without purgeStep hides nothing', async () => {
   ]);
 });
 
+test('the first value of a tag in a run says what the tag holds', async () => {
+  const logDir = tempDir();
+  await using first = new SummaryWriter(logDir);
+  await using second = new SummaryWriter(logDir);
+  first.addHistogram('x', [1], 0, { bins: 1 });
+  first.addHistogram('x', [2], 1, { bins: 1 });
+  second.addText('x', 'no histogram', 2);
+  first.flushSync();
+  second.flushSync();
+  expect(await allValues(logDir)).toEqual([
+    { tag: 'x', plugin: 'histograms', step: 0, histogram: [{ left: 1, right: 1, count: 1 }] },
+    { tag: 'x', plugin: 'histograms', step: 1, histogram: [{ left: 2, right: 2, count: 1 }] },
+    { tag: 'x', plugin: 'histograms', step: 2, histogram: [] },
+  ]);
+});
+
 test('a file that ends early is read up to its last whole record, wherever it ends', async () => {
   const writer = new SummaryWriter(tempDir());
   addLosses(writer, 0, 3);
