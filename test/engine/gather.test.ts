@@ -133,6 +133,32 @@ describe('slice', () => {
   });
 });
 
+describe('tile', () => {
+  it('repeats along any axes', () => {
+    const axis = fc.record({ length: fc.integer({ min: 1, max: 4 }), times: fc.integer({ min: 1, max: 5 }) });
+    fc.assert(
+      fc.property(fc.array(axis, { minLength: 1, maxLength: 4 }), (axes) => {
+        const shape = axes.map(({ length }) => length);
+        const reps = axes.map(({ times }) => times);
+        const tiled = axes.map(({ length, times }) => length * times);
+        const values = normals(1, tf.util.sizeFromShape(shape));
+        const actual = expectNothingLeft(() => tf.tidy(() => tf.tile(tf.tensor(values, shape), reps).dataSync()));
+        const expected = Float64Array.from({ length: tf.util.sizeFromShape(tiled) }, (_, o) => {
+          let [rest, at, stride] = [o, 0, 1];
+          for (let i = shape.length - 1; i >= 0; i--) {
+            at += ((rest % (tiled[i] as number)) % (shape[i] as number)) * stride;
+            stride *= shape[i] as number;
+            rest = Math.floor(rest / (tiled[i] as number));
+          }
+          return values[at] as number;
+        });
+        expectClose(actual, expected, 0);
+      }),
+      { numRuns: 50, seed: 9 },
+    );
+  });
+});
+
 describe('copies', () => {
   it('a clone and a cast to the same type share data, which lives as long as the last of them', () => {
     expectNothingLeft(() => {

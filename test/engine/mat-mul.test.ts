@@ -187,13 +187,53 @@ describe('sum and mean', () => {
     );
   });
 
-  it('reduce more columns than one block holds', () => {
-    const actual = tf.tidy(() => tf.sum(tf.range(0, 10_000).reshape([2, 5000]), 0).dataSync());
-    expectClose(
-      actual,
-      Float64Array.from({ length: 5000 }, (_, i) => 5000 + 2 * i),
-      1e-7,
-    );
+  it('reduce many rows, with and without some left over, and do not hide what is not finite', () => {
+    for (const rows of [256, 300, 1000])
+      for (const [outer, columns] of [
+        [1, 4],
+        [1, 7],
+        [3, 5],
+      ] as const) {
+        const x = normals(rows, outer * rows * columns);
+        const sums = (values: Float32Array) =>
+          expectNothingLeft(() => tf.tidy(() => tf.sum(tf.tensor(values, [outer, rows, columns]), 1).dataSync()));
+        const expected = new Float64Array(outer * columns);
+        x.forEach((value, i) => {
+          const at = Math.floor(i / (rows * columns)) * columns + (i % columns);
+          expected[at] = num(expected, at) + value;
+        });
+        expectClose(sums(x), expected, 1e-6);
+        x[5 * columns + 1] = Number.NaN;
+        x[7 * columns + 2] = Number.POSITIVE_INFINITY;
+        const [first, second, third, fourth] = sums(x) as unknown as [number, number, number, number];
+        expect([second, third]).toEqual([Number.NaN, Number.POSITIVE_INFINITY]);
+        expectClose([first, fourth], [num(expected, 0), num(expected, 3)], 1e-5);
+      }
+  });
+
+  it('have the right gradients along any axes', () => {
+    const x = { shape: [2, 3, 4], values: normals(1, 24) };
+    for (const axis of [[0], [1], [2], [0, 2], [0, 1, 2]])
+      for (const [op, share] of [
+        [tf.sum, false],
+        [tf.mean, true],
+      ] as const) {
+        const kept = [0, 1, 2].filter((i) => !axis.includes(i));
+        const dy = normals(
+          2,
+          kept.reduce((size, i) => size * (x.shape[i] as number), 1),
+        );
+        const [, dx] = valueAndGradients(((t: tf.Tensor) => op(t, axis)) as never, [x], dy) as [
+          Float32Array,
+          Float32Array,
+        ];
+        const expected = x.values.map((_, index) => {
+          const position = [Math.floor(index / 12), Math.floor(index / 4) % 3, index % 4];
+          const at = kept.reduce((sum, i) => sum * (x.shape[i] as number) + (position[i] as number), 0);
+          return num(dy, at) / (share ? 24 / dy.length : 1);
+        });
+        expectClose(dx, expected, 1e-6);
+      }
   });
 
   it('count integers and truths', () => {

@@ -2,7 +2,7 @@
 import { startEngine, tf } from 'kelvin';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
-import { expectNothingLeft, normals } from './support.ts';
+import { expectClose, expectNothingLeft, normals } from './support.ts';
 
 // Made before an engine has been started: on the pure-JavaScript one.
 const early = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2], kernelInitializer: 'zeros' })] });
@@ -154,5 +154,28 @@ describe('training', () => {
     for (let step = 0; step < 60; step++) expectNothingLeft(() => optimizer.minimize(loss));
     expect(value()).toBeLessThan(first / 2);
     for (const one of [optimizer, net, x, labels]) one.dispose();
+  });
+});
+
+describe('batch norm', () => {
+  it('normalises each channel, and keeps the digits of a small spread around a large mean', () => {
+    const values = normals(5, 4 * 3 * 3 * 2).map((value, i) => (i % 2 ? 1000 + value : value));
+    const actual = expectNothingLeft(() =>
+      tf.tidy(() => {
+        const x = tf.tensor4d(values, [4, 3, 3, 2]);
+        const { mean, variance } = tf.moments(x, [0, 1, 2]);
+        return tf.batchNorm(x, mean as tf.Tensor1D, variance as tf.Tensor1D, [1, 2], [3, 4], 1e-3).dataSync();
+      }),
+    );
+    const expected = new Float64Array(values.length);
+    for (const channel of [0, 1]) {
+      const own = [...values].filter((_, i) => i % 2 === channel);
+      const mean = own.reduce((a, b) => a + b) / own.length;
+      const variance = own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / own.length;
+      own.forEach((value, i) => {
+        expected[2 * i + channel] = ((value - mean) / Math.sqrt(variance + 1e-3)) * (3 + channel) + 1 + channel;
+      });
+    }
+    expectClose(actual, expected, 5e-5);
   });
 });

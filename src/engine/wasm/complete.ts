@@ -6,6 +6,7 @@
  * weights once and keeps them by the tensor's id.
  */
 import * as tf from '../../core/tf.ts';
+import { completeBatchNorm } from './batch-norm.ts';
 import { completeConv2D } from './conv2d.ts';
 import { completeCopies } from './copies.ts';
 import { completeDepthwise } from './depthwise.ts';
@@ -28,6 +29,7 @@ export function completeWasm(): void {
   completeConv2D();
   completeDepthwise();
   completePoolGradients();
+  completeBatchNorm();
   completeGather();
   completeGradients();
   for (const name of [tf.Einsum, tf.Conv3DBackpropInputV2]) completeViaCpu(name);

@@ -1,11 +1,12 @@
 /**
  * Kernels that only move data: the backend's own copy where a second reference would do (Identity, which saves every
- * tensor for the backward pass, and Cast to the same type), or copy the whole input to cut out a part (Slice).
+ * tensor for the backward pass, and Cast to the same type), copy the whole input to cut out a part (Slice), or
+ * compute an index for every element (Tile, through which tfjs broadcasts).
  */
 import * as tf from '../../core/tf.ts';
 import { complete, type Info, type Workspace } from './kernels.ts';
 
-/** Registers Identity, Cast and Slice. */
+/** Registers Identity, Cast, Slice and Tile. */
 export function completeCopies(): void {
   complete<object>(tf.Identity, ({ x }, _, work) => sameData(x as Info, work));
   complete<tf.CastAttrs>(tf.Cast, (inputs, attrs, work) => {
@@ -13,6 +14,7 @@ export function completeCopies(): void {
     return x.dtype === attrs.dtype ? sameData(x, work) : work.native(inputs, attrs);
   });
   complete<tf.SliceAttrs>(tf.Slice, slice);
+  complete<tf.TileAttrs>(tf.Tile, tile);
 }
 
 const sameData = (x: Info, work: Workspace): Info => work.view(x, x.shape.slice());
@@ -57,4 +59,36 @@ function copyBlock(from: Values, shape: number[], begin: number[], size: number[
     for (let i = 0; i < (size[dim] as number); i++) descend(dim + 1, at + (first + i) * step);
   };
   descend(0, offset);
+}
+
+/** Repeats along one axis after the other, the last first, so that all but the last pass are small. */
+function tile(inputs: Record<string, Info>, attrs: tf.TileAttrs, work: Workspace): Info {
+  const x = inputs.x as Info;
+  if (x.dtype === 'string' || x.dtype === 'complex64') return work.native(inputs, attrs);
+  let result = sameData(x, work);
+  for (let axis = x.shape.length - 1; axis >= 0; axis--) {
+    const times = attrs.reps[axis] as number;
+    if (times === 1) continue;
+    const shape = result.shape.map((length, i) => (i === axis ? length * times : length));
+    const next = work.allocate(shape, x.dtype);
+    const blocks = tf.util.sizeFromShape(shape.slice(0, axis));
+    if (times > 0) repeatBlocks(work.values(result), work.values(next), blocks, times);
+    result = next;
+  }
+  return result;
+}
+
+/** Writes each of `blocks` equal parts of `from` so many times in a row, doubling what is there. */
+function repeatBlocks(from: Values, to: Values, blocks: number, times: number): void {
+  const size = from.length / blocks;
+  for (let block = 0; block < blocks; block++) {
+    const [start, end] = [block * size * times, (block + 1) * size * times];
+    if (size === 1) {
+      to.fill(from[block] as number, start, end);
+      continue;
+    }
+    to.set(from.subarray(block * size, (block + 1) * size), start);
+    for (let written = size; start + written < end; written *= 2)
+      to.copyWithin(start + written, start, Math.min(start + written, end - written));
+  }
 }

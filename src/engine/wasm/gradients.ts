@@ -1,15 +1,24 @@
 /**
- * Gradients registered in place of tfjs-core's: one that is slow (batch norm, through `tile` and passes over the
- * whole input for each scalar) and two that fail (products and gathers that broadcast over batch dimensions).
+ * Gradients registered in place of tfjs-core's: three that are slow (batch norm, sum and mean, which pass over the
+ * whole input for what is needed per channel) and two that fail (products that broadcast over batch dimensions,
+ * gathers with more than one).
  * They are composed of plain operations, so that they hold on every engine.
  */
 import * as tf from '../../core/tf.ts';
 
-/** Registers the gradients of FusedBatchNorm, BatchMatMul and GatherV2. */
+/** Registers the gradients of FusedBatchNorm, Sum, Mean, BatchMatMul and GatherV2. */
 export function completeGradients(): void {
   replaceGradient(tf.FusedBatchNorm, (core) => (dy, saved, attrs) => {
     const [x, mean] = saved as [tf.Tensor, tf.Tensor];
     return mean.rank === 1 && x.rank > 1 ? batchNormGradient(dy as tf.Tensor, saved, attrs) : core(dy, saved, attrs);
+  });
+  replaceGradient(tf.Sum, () => (dy, saved, attrs) => {
+    const [x] = saved as [tf.Tensor];
+    return { x: () => spreadOver(dy as tf.Tensor, x.shape, attrs as unknown as tf.SumAttrs, () => 1) };
+  });
+  replaceGradient(tf.Mean, () => (dy, saved, attrs) => {
+    const [x] = saved as [tf.Tensor];
+    return { x: () => spreadOver(dy as tf.Tensor, x.shape, attrs as unknown as tf.MeanAttrs, (count) => 1 / count) };
   });
   replaceGradient(tf.BatchMatMul, (core) => (dy, saved, attrs) => {
     const [a, b] = saved as [tf.Tensor, tf.Tensor];
@@ -48,6 +57,20 @@ function batchNormGradient(dy: tf.Tensor, saved: tf.Tensor[], attrs: tf.NamedAtt
     scale: () => tf.mul(inverse, centred),
     offset: () => tf.clone(total),
   };
+}
+
+/** The gradient of a reduction: the small gradient, scaled while it is small, repeated along the reduced axes. */
+function spreadOver(
+  dy: tf.Tensor,
+  shape: number[],
+  attrs: { axis: number | number[] },
+  scaleOf: (count: number) => number,
+): tf.Tensor {
+  const axes = tf.util.parseAxisParam(attrs.axis, shape);
+  const kept = shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
+  const scale = scaleOf(tf.util.sizeFromShape(shape) / tf.util.sizeFromShape(kept));
+  const scaled = scale === 1 ? dy : tf.mul(dy, scale);
+  return tf.broadcastTo(tf.reshape(scaled, kept), shape);
 }
 
 /** Sums over the dimensions in which an operand of that shape has been broadcast. */
