@@ -7,9 +7,10 @@ import { anyThat, oneOf, parseOptions } from '../core/options.ts';
 import * as tf from '../core/tf.ts';
 import { activate, inTurn, isTensorFlow, keepingBackend, loadEngine } from './backends.ts';
 import { describeBackend } from './info.ts';
-import { loadTensorFlow } from './tensorflow.ts';
+import { loadTensorFlow, quietly } from './tensorflow.ts';
 import { ENGINE_NAMES, type EngineInfo, type EngineName } from './types.ts';
 import { loadWasm } from './wasm/load.ts';
+import { guardMemory } from './wasm/memory.ts';
 
 /** Which engine to start. */
 export interface StartEngineOptions {
@@ -84,6 +85,12 @@ async function startUnlessRunning(wish: Wish, anyWillDo: boolean, load: Load | u
 }
 
 async function startBest(): Promise<EngineInfo> {
+  // Importing a backend is a choice too: tfjs starts it at the first need, and this is it.
+  const imported = tf
+    .engine()
+    .backendNames()
+    .some((name) => name !== 'cpu');
+  if (imported && !tf.getBackend()) await quietly(() => tf.ready());
   const injected = tf.getBackend();
   if (injected && injected !== 'cpu') return adopt(injected);
   for (const name of ['tensorflow-gpu', 'tensorflow'] as const) {
@@ -97,6 +104,7 @@ async function startBest(): Promise<EngineInfo> {
 async function adopt(backend: string): Promise<EngineInfo> {
   if (backend === 'wasm') await loadWasm();
   await tf.ready();
+  if (backend === 'wasm') guardMemory();
   return describeBackend(tf.getBackend());
 }
 
@@ -106,6 +114,7 @@ async function startNamed(name: EngineName, load: Load | undefined): Promise<Eng
   const backend = isTensorFlow(name) ? 'tensorflow' : name;
   if (!(await activate(backend)))
     throw notStarted(name, 'its backend did not initialise', 'set another engine, or none, to use what runs here');
+  if (backend === 'wasm') guardMemory();
   return describeBackend(backend);
 }
 

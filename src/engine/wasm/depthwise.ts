@@ -51,46 +51,55 @@ function addProducts(x: Float32Array, dy: Float32Array, geometry: Geometry, sums
   for (let row = 0; row < batchSize * outHeight; row++) {
     const image = Math.floor(row / outHeight) * inHeight;
     const top = (row % outHeight) * strideHeight - padInfo.top;
-    for (let column = 0; column < outWidth; column++) {
-      const left = column * strideWidth - padInfo.left;
-      const from = (row * outWidth + column) * outChannels;
-      for (let i = Math.max(0, -top); i < filterHeight && top + i < inHeight; i++)
-        for (let j = Math.max(0, -left); j < filterWidth && left + j < inWidth; j++) {
-          const at = ((image + top + i) * inWidth + left + j) * inChannels;
-          const weight = (i * filterWidth + j) * outChannels;
-          if (inChannels === outChannels) addPixel(x, at, dy, from, sums, weight, inChannels);
-          else addPixelTimes(x, at, dy, from, sums, weight, inChannels, outChannels / inChannels);
-        }
-    }
+    for (let i = Math.max(0, -top); i < filterHeight && top + i < inHeight; i++)
+      for (let j = 0; j < filterWidth; j++) {
+        const left = j - padInfo.left;
+        const first = Math.max(0, Math.ceil(-left / strideWidth));
+        const count = Math.min(outWidth, Math.ceil((inWidth - left) / strideWidth)) - first;
+        const span: Span = {
+          from: ((image + top + i) * inWidth + left + first * strideWidth) * inChannels,
+          step: strideWidth * inChannels,
+          gradient: (row * outWidth + first) * outChannels,
+          weight: (i * filterWidth + j) * outChannels,
+          count,
+        };
+        if (count > 0) addSpan(x, dy, span, sums, outChannels, outChannels / inChannels);
+      }
   }
 }
 
-/** One pixel, one output channel for each input channel. */
-function addPixel(
-  x: Float32Array,
-  at: number,
-  dy: Float32Array,
-  from: number,
-  sums: Float64Array,
-  weight: number,
-  channels: number,
-): void {
-  for (let c = 0; c < channels; c++)
-    sums[weight + c] = (sums[weight + c] as number) + (x[at + c] as number) * (dy[from + c] as number);
+/** The part of a row in which one filter tap sees the image. */
+interface Span {
+  /** Where its first pixel, channel 0, lies in the image, and how many values on the next one lies. */
+  readonly from: number;
+  readonly step: number;
+  /** Where its first output gradient lies, and the tap's first weight. */
+  readonly gradient: number;
+  readonly weight: number;
+  readonly count: number;
 }
 
-/** One pixel, several output channels for each input channel. */
-function addPixelTimes(
+/** Channel by channel, so that the sums stay in registers; two chains of additions keep the adder busy. */
+function addSpan(
   x: Float32Array,
-  at: number,
   dy: Float32Array,
-  from: number,
+  { from, step, gradient, weight, count }: Span,
   sums: Float64Array,
-  weight: number,
   channels: number,
   multiplier: number,
 ): void {
-  for (let c = 0, o = 0; c < channels; c++)
-    for (let q = 0; q < multiplier; q++, o++)
-      sums[weight + o] = (sums[weight + o] as number) + (x[at + c] as number) * (dy[from + o] as number);
+  const even = count - (count & 1);
+  for (let o = 0; o < channels; o++) {
+    let a = multiplier === 1 ? from + o : from + Math.floor(o / multiplier);
+    let b = gradient + o;
+    let [first, second] = [0, 0];
+    for (let column = 0; column < even; column += 2) {
+      first += (x[a] as number) * (dy[b] as number);
+      second += (x[a + step] as number) * (dy[b + channels] as number);
+      a += 2 * step;
+      b += 2 * channels;
+    }
+    if (count > even) first += (x[a] as number) * (dy[b] as number);
+    sums[weight + o] = (sums[weight + o] as number) + first + second;
+  }
 }
