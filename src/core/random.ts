@@ -71,6 +71,12 @@ export class Random {
     return bits % below;
   }
 
+  /** Fills `target` with `value` where a coin with this probability falls so, else with 0. */
+  fillBernoulli(target: Float32Array, probability: number, value: number): void {
+    const threshold = probability * 0x1_0000_0000;
+    for (let i = 0; i < target.length; i++) target[i] = this.bits() < threshold ? value : 0;
+  }
+
   /** Normally distributed with mean 0 and variance 1 (Box-Muller, polar form). */
   normal(): number {
     if (this.#spareNormal !== undefined) {

@@ -4,11 +4,14 @@
  * can be constructed before a faster engine has been started; nothing slower than a constructor should run on it.
  */
 import '@tensorflow/tfjs-backend-cpu';
-import { findBackend } from '@tensorflow/tfjs-core';
+import { engine, findBackend, setBackend } from '@tensorflow/tfjs-core';
 import './chained-ops.ts';
 
 export * from '@tensorflow/tfjs-core';
 export * from '@tensorflow/tfjs-layers';
 
-// tfjs advises, once, to install tfjs-node. `kelvin devices` gives that advice where it is asked for.
-(findBackend('cpu') as { firstUse?: boolean }).firstUse = false;
+// tfjs advises, once, to install tfjs-node; `kelvin devices` gives that advice where it is asked for. A backend that the
+// user has brought along stays the current one.
+if (Object.keys(engine().registryFactory).length === 1) await setBackend('cpu');
+const cpu = findBackend('cpu') as object as { firstUse: boolean };
+cpu.firstUse = false;

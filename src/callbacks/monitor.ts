@@ -1,0 +1,14 @@
+/** What callbacks that watch a metric have in common. */
+import type { Metrics } from '../core/contracts.ts';
+import { ConfigError } from '../core/errors.ts';
+
+/** The error for a metric that somebody watches and nobody has logged. */
+export function missingMonitor(owner: string, monitor: string, metrics: Metrics): ConfigError {
+  const available = Object.keys(metrics);
+  return new ConfigError(`${owner}: the metric \`${monitor}\``, {
+    code: 'missing-monitor',
+    expected: 'a metric that the module logs',
+    got: available.length === 0 ? 'no metrics at all' : `only ${available.map((name) => `\`${name}\``).join(', ')}`,
+    help: `log it: \`this.log('${monitor}', value)\` in \`validationStep\` or \`trainingStep\``,
+  });
+}

@@ -1,0 +1,172 @@
+/** A ready-made image classifier: an encoder, a linear head, cross-entropy, and the metrics everybody looks at. */
+import { z } from 'zod';
+import { DataError } from '../core/errors.ts';
+import { anyThat, numberBetween, oneOf, parseOptions, positiveNumber, wholeNumber } from '../core/options.ts';
+import * as tf from '../core/tf.ts';
+import { readsAreCheap } from '../engine/info.ts';
+import { crossEntropy } from '../losses/cross-entropy.ts';
+import { checkLabels } from '../losses/labels.ts';
+import { accuracy } from '../metrics/accuracy.ts';
+import { Adam, AdamW, cosineWithWarmup, type Optimizer, SGD } from '../optim/index.ts';
+import { LightningModule, type StepResult } from './lightning-module.ts';
+import type { ConfiguredOptimizers } from './optimizer-config.ts';
+
+/** A batch of images with their labels. */
+export interface ImageBatch {
+  /** Images, `[batch, height, width, channels]` or whatever shape the encoder takes. */
+  readonly x: tf.Tensor;
+  /** Labels, int32 `[batch]`; or class probabilities, `[batch, classes]`. */
+  readonly y: tf.Tensor;
+}
+
+/** Options of {@link ImageClassificationModel}. */
+export interface ImageClassificationOptions {
+  /** The network below the head; or, with `head: 'none'`, the whole network. */
+  encoder: tf.LayersModel;
+  /** Number of classes. */
+  classes: number;
+  /** `'linear'` (default) puts a dense layer of `classes` units on the encoder; `'none'` when it gives logits itself. */
+  head?: 'linear' | 'none' | undefined;
+  /** Learning rate. Default 1e-3. */
+  learningRate?: number | undefined;
+  /** Default `'adam'`. */
+  optimizer?: 'adam' | 'adamw' | 'sgd' | undefined;
+  /** Default 0. */
+  weightDecay?: number | undefined;
+  /** `'cosine'` (default): down to 0 over the whole run, stepped with each optimizer step. */
+  lrSchedule?: 'cosine' | 'constant' | undefined;
+  /** Optimizer steps over which the learning rate rises from 0 at the start of the cosine. Default 0. */
+  warmupSteps?: number | undefined;
+  /** Label smoothing of the cross-entropy. Default 0. */
+  labelSmoothing?: number | undefined;
+}
+
+const schema = z.strictObject({
+  encoder: anyThat<tf.LayersModel>('a tf.LayersModel', (value) => value instanceof tf.LayersModel),
+  classes: wholeNumber(2),
+  head: oneOf('linear', 'none').default('linear'),
+  learningRate: positiveNumber().default(1e-3),
+  optimizer: oneOf('adam', 'adamw', 'sgd').default('adam'),
+  weightDecay: numberBetween(0, Number.POSITIVE_INFINITY).default(0),
+  lrSchedule: oneOf('cosine', 'constant').default('cosine'),
+  warmupSteps: wholeNumber(0).default(0),
+  labelSmoothing: numberBetween(0, 1).default(0),
+});
+
+/**
+ * Classifies images. Logs `train_loss`, `val_loss`, `val_acc`, `test_loss` and `test_acc`.
+ *
+ * @throws ConfigError for wrong options; DataError when a batch does not fit the encoder or a label is out of range
+ *
+ * @example
+ * ```ts
+ * const model = new ImageClassificationModel({ encoder: mlp({ inputs: [28, 28, 1], hidden: [800, 800] }), classes: 10 });
+ * await trainer.fit(model, { train, val });
+ * ```
+ */
+export class ImageClassificationModel extends LightningModule<ImageBatch> {
+  readonly net: tf.LayersModel;
+  readonly classes: number;
+  protected readonly settings: Omit<z.output<typeof schema>, 'encoder'>;
+
+  constructor(options: ImageClassificationOptions) {
+    super();
+    const { encoder, ...settings } = parseOptions('ImageClassificationModel', schema, options);
+    this.settings = settings;
+    this.classes = settings.classes;
+    this.net = settings.head === 'none' ? encoder : withHead(encoder, settings.classes);
+    this.saveHyperparameters(settings);
+  }
+
+  /** Logits `[batch, classes]` of images. */
+  override forward(x: tf.Tensor): tf.Tensor2D {
+    this.#checkShape(x);
+    return this.net.apply(x, { training: this.training }) as tf.Tensor2D;
+  }
+
+  override trainingStep(batch: ImageBatch, batchIdx: number): StepResult {
+    this.checkBatch(batch, batchIdx);
+    const loss = this.loss(this.forward(batch.x), batch.y);
+    this.log('train_loss', loss, { progBar: true });
+    return loss;
+  }
+
+  override validationStep(batch: ImageBatch, batchIdx: number): void {
+    this.#evaluate('val', batch, batchIdx);
+  }
+
+  override testStep(batch: ImageBatch, batchIdx: number): void {
+    this.#evaluate('test', batch, batchIdx);
+  }
+
+  /** Class probabilities `[batch, classes]`. */
+  override predictStep(batch: ImageBatch): tf.Tensor {
+    return tf.softmax(this.forward(batch.x));
+  }
+
+  override configureOptimizers(): ConfiguredOptimizers {
+    const optimizer = this.#makeOptimizer();
+    if (this.settings.lrSchedule === 'constant') return optimizer;
+    const totalSteps = this.trainer.estimatedSteppingBatches;
+    if (!Number.isFinite(totalSteps)) return optimizer; // a run without limits has no end to decay to
+    const { warmupSteps } = this.settings;
+    const scheduler = cosineWithWarmup(optimizer, { warmupSteps: Math.min(warmupSteps, totalSteps - 1), totalSteps });
+    return { optimizer, lrScheduler: { scheduler, interval: 'step' } };
+  }
+
+  /** The training loss: cross-entropy of logits with labels. */
+  protected loss(logits: tf.Tensor2D, y: tf.Tensor): tf.Scalar {
+    return crossEntropy(logits, y, { labelSmoothing: this.training ? this.settings.labelSmoothing : 0 }) as tf.Scalar;
+  }
+
+  /** Looks for labels out of range: in every batch where reading them is cheap, else in the first of each epoch. */
+  protected checkBatch({ y }: ImageBatch, batchIdx: number): void {
+    if (y.rank === 1 && (batchIdx === 0 || readsAreCheap())) checkLabels(y, this.classes);
+  }
+
+  #evaluate(prefix: 'val' | 'test', batch: ImageBatch, batchIdx: number): void {
+    this.checkBatch(batch, batchIdx);
+    const logits = this.forward(batch.x);
+    const labels = batch.y.rank === 1 ? batch.y : tf.argMax(batch.y, 1);
+    this.log(`${prefix}_loss`, crossEntropy(logits, batch.y) as tf.Scalar);
+    this.log(`${prefix}_acc`, accuracy(logits, labels as tf.Tensor1D), { progBar: true });
+  }
+
+  #makeOptimizer(): Optimizer {
+    const { optimizer, learningRate: lr, weightDecay } = this.settings;
+    switch (optimizer) {
+      case 'adam':
+        return new Adam(this.parameters(), { lr, weightDecay });
+      case 'adamw':
+        return new AdamW(this.parameters(), { lr, weightDecay });
+      case 'sgd':
+        return new SGD(this.parameters(), { lr, weightDecay, momentum: 0.9 });
+      default:
+        return optimizer satisfies never;
+    }
+  }
+
+  #checkShape(x: tf.Tensor): void {
+    const expected = (this.net.inputs[0] as tf.SymbolicTensor).shape.slice(1);
+    const fits =
+      x.rank === expected.length + 1 && expected.every((size, i) => size === null || size === x.shape[i + 1]);
+    if (fits) return;
+    throw new DataError(`A batch does not fit ${this.constructor.name}`, {
+      code: 'batch-shape',
+      expected: `images of shape [batch, ${expected.map((size) => size ?? '?').join(', ')}]`,
+      got: `[${x.shape.join(', ')}]`,
+      help: 'reshape the images in the dataset, or build the encoder for this shape',
+    });
+  }
+}
+
+function withHead(encoder: tf.LayersModel, classes: number): tf.LayersModel {
+  const features = encoder.outputs[0] as tf.SymbolicTensor;
+  const flat = features.rank > 2 ? (tf.layers.flatten().apply(features) as tf.SymbolicTensor) : features;
+  const logits = tf.layers.dense({ units: classes, name: freshName('head') }).apply(flat) as tf.SymbolicTensor;
+  return tf.model({ inputs: encoder.inputs, outputs: logits });
+}
+
+let heads = 0;
+/** tfjs wants layer names to be unique within a model only, but variables everywhere. */
+const freshName = (base: string): string => `${base}_Head${++heads}`;

@@ -1,0 +1,249 @@
+/**
+ * The class that users extend: what a model computes in a step, how it is optimized, and which hooks it wants.
+ * The trainer does the rest.
+ */
+import type {
+  Callback,
+  Gradients,
+  HyperParameters,
+  LogOptions,
+  LogValue,
+  ModuleView,
+  TrainerView,
+} from '../core/contracts.ts';
+import { ConfigError } from '../core/errors.ts';
+import type { ModuleHooks } from '../core/hooks.ts';
+import type * as tf from '../core/tf.ts';
+import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
+import type { ConfiguredOptimizers } from './optimizer-config.ts';
+import { type FoundVariable, findSubmodules, findVariables, type Submodule, setTrainable } from './variables.ts';
+
+/** What a training step may return: the loss, an object with it, or nothing, which skips the batch. */
+export type StepResult = tf.Tensor | { readonly loss: tf.Tensor; readonly [extra: string]: unknown } | undefined | void;
+
+/** How gradients are clipped: the trainer's flags `gradientClipVal` and `gradientClipAlgorithm`. */
+export interface GradientClipping {
+  readonly value: number | undefined;
+  readonly algorithm: 'norm' | 'value';
+}
+
+/** What a running trainer is to its module. */
+export interface ModuleHost {
+  readonly trainer: TrainerView;
+  log(name: string, value: LogValue, options: LogOptions): void;
+}
+
+/** Connects a module to the trainer that runs it, or disconnects it. For the trainer alone. */
+export let attachHost: (module: LightningModule<never>, host: ModuleHost | undefined) => void;
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the optional hooks exist on the type alone, as in the hook table
+export interface LightningModule<B = unknown> extends ModuleHooks {
+  /** What the network computes. Used by `predictStep` unless that is overridden. */
+  forward?(...inputs: never[]): unknown;
+  /** One validation batch: log metrics, return whatever `onValidationBatchEnd` should see. */
+  validationStep?(batch: B, batchIdx: number, dataloaderIdx: number): unknown;
+  /** One test batch. */
+  testStep?(batch: B, batchIdx: number, dataloaderIdx: number): unknown;
+  /** Builds parts of the module late, when the engine runs. Called once, before `configureOptimizers`. */
+  configureModel?(): void | Promise<void>;
+  /** Callbacks that belong to the module; one of a class that the trainer has already replaces the trainer's. */
+  configureCallbacks?(): Callback | readonly Callback[];
+}
+
+/**
+ * The base of every trainable module. Generic in its batch.
+ *
+ * Layers, models and variables in public fields are its parameters. Steps are synchronous and run inside one tidy: they
+ * need not dispose of anything.
+ *
+ * @example
+ * ```ts
+ * class Net extends LightningModule<{ x: tf.Tensor2D; y: tf.Tensor1D }> {
+ *   net = mlp({ inputs: 784, hidden: [64], classes: 10 });
+ *   trainingStep({ x, y }: { x: tf.Tensor2D; y: tf.Tensor1D }) {
+ *     const loss = losses.crossEntropy(this.net.apply(x, { training: this.training }) as tf.Tensor2D, y);
+ *     this.log('train_loss', loss);
+ *     return loss;
+ *   }
+ *   override configureOptimizers() { return new Adam(this.parameters(), { lr: 1e-3 }); }
+ * }
+ * ```
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
+export abstract class LightningModule<B = unknown> implements ModuleView {
+  #training = true;
+  #hparams: HyperParameters = {};
+  #host: ModuleHost | undefined;
+
+  static {
+    attachHost = (module, host) => {
+      module.#host = host;
+    };
+  }
+
+  /** One training batch: returns the loss, a scalar that depends on the parameters. */
+  abstract trainingStep(batch: B, batchIdx: number): StepResult;
+
+  /** The optimizer and its scheduler. Without one, `fit` throws a ConfigError. */
+  configureOptimizers(): ConfiguredOptimizers | Promise<ConfiguredOptimizers> {
+    return undefined;
+  }
+
+  /**
+   * One prediction batch. By default `this.forward(batch)`.
+   *
+   * @throws ConfigError `no-forward` when the module has no `forward`
+   */
+  predictStep(batch: B, _batchIdx: number, _dataloaderIdx: number): unknown {
+    if (this.forward === undefined) {
+      throw new ConfigError(`${this.constructor.name}.predictStep`, {
+        code: 'no-forward',
+        expected: 'the module to have `forward` or `predictStep`',
+        got: 'neither',
+      });
+    }
+    return this.forward(batch as never);
+  }
+
+  /**
+   * Clips the gradients before an optimizer step. Returns new gradients; runs inside a tidy.
+   * Override it to clip in another way.
+   */
+  configureGradientClipping(
+    _optimizer: Optimizer,
+    gradients: Gradients,
+    { value, algorithm }: GradientClipping,
+  ): Gradients {
+    if (value === undefined) return gradients;
+    return algorithm === 'norm' ? clipGradNorm(gradients, value).gradients : clipGradValue(gradients, value);
+  }
+
+  /** Takes the optimizer step: `apply()` updates the parameters. Override it to warm up, skip or do more. Synchronous. */
+  optimizerStep(_epoch: number, _batchIdx: number, _optimizer: Optimizer, apply: () => void): void {
+    apply();
+  }
+
+  /** Steps a learning-rate scheduler. `metric` is given to those that watch one. */
+  lrSchedulerStep(scheduler: LRScheduler | ReduceLROnPlateau, metric: number | undefined): void {
+    if (scheduler instanceof ReduceLROnPlateau) scheduler.step(metric as number);
+    else scheduler.step();
+  }
+
+  /** True in training, false in validation, test and prediction. Hand it to `apply`: `{ training: this.training }`. */
+  get training(): boolean {
+    return this.#training;
+  }
+
+  /** Switches to training mode, or with `false` to evaluation mode. */
+  train(mode = true): this {
+    this.#training = mode;
+    return this;
+  }
+
+  /** Switches to evaluation mode: dropout off, batch norm on its running statistics. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /**
+   * The trainer that runs this module.
+   *
+   * @throws ConfigError `not-attached` when none does
+   */
+  get trainer(): TrainerView {
+    if (this.#host !== undefined) return this.#host.trainer;
+    throw new ConfigError(`${this.constructor.name}.trainer`, {
+      code: 'not-attached',
+      expected: 'the module to be in a trainer',
+      got: 'a module that no trainer runs',
+      help: 'use it in hooks and steps, while `fit`, `validate`, `test` or `predict` runs',
+    });
+  }
+
+  /** Zero-based number of the running epoch; 0 without a trainer. */
+  get currentEpoch(): number {
+    return this.#host?.trainer.currentEpoch ?? 0;
+  }
+
+  /** Optimizer steps taken so far; 0 without a trainer. */
+  get globalStep(): number {
+    return this.#host?.trainer.globalStep ?? 0;
+  }
+
+  /**
+   * Logs a metric. What becomes of it depends on the hook: in training steps the value of the step, elsewhere the mean
+   * of the epoch, weighted by batch size; `options` change that. A tensor is not read here. Without a trainer it does
+   * nothing.
+   *
+   * @throws ConfigError when the value is no scalar, when nothing can be logged in this hook, or when the same name is
+   * logged with other options than before
+   */
+  log(name: string, value: LogValue, options: LogOptions = {}): void {
+    this.#host?.log(name, value, options);
+  }
+
+  /** Logs several metrics with the same options. */
+  logDict(values: Readonly<Record<string, LogValue>>, options: LogOptions = {}): void {
+    for (const [name, value] of Object.entries(values)) this.log(name, value, options);
+  }
+
+  /** The hyper-parameters given to {@link saveHyperparameters}. */
+  get hparams(): HyperParameters {
+    return this.#hparams;
+  }
+
+  /**
+   * Remembers the constructor's options: they are logged, saved in checkpoints, and rebuild the module in
+   * `loadFromCheckpoint`. Values that are no JSON (models, functions) are left out.
+   */
+  saveHyperparameters(hparams: Readonly<Record<string, unknown>>): void {
+    const plain = JSON.stringify(hparams, (_, value: unknown) => (isSaveable(value) ? value : undefined));
+    this.#hparams = { ...this.#hparams, ...(JSON.parse(plain) as HyperParameters) };
+  }
+
+  /** The variables that are trained: pass them to the optimizer. */
+  parameters(): tf.Variable[] {
+    return this.foundVariables()
+      .filter((found) => found.trainable)
+      .map((found) => found.variable);
+  }
+
+  /** All variables by their path, `net.0.kernel`, moving averages included. This is what a checkpoint holds. */
+  namedVariables(): Map<string, tf.Variable> {
+    return new Map(this.foundVariables().map(({ name, variable }) => [name, variable]));
+  }
+
+  /** All variables with their names and whether they are trained. */
+  foundVariables(): FoundVariable[] {
+    return findVariables(this);
+  }
+
+  /** The parts of the module, as the model summary lists them. */
+  submodules(): Submodule[] {
+    return findSubmodules(this);
+  }
+
+  /** Stops training all of the module's layers and variables, and switches to evaluation mode. */
+  freeze(): this {
+    setTrainable(this, false);
+    return this.eval();
+  }
+
+  /** Trains all of the module's layers and variables again. */
+  unfreeze(): this {
+    setTrainable(this, true);
+    return this.train();
+  }
+
+  /** Disposes of all variables of the module. It cannot be used afterwards. */
+  dispose(): void {
+    for (const { variable } of this.foundVariables()) if (!variable.isDisposed) variable.dispose();
+  }
+}
+
+function isSaveable(value: unknown): boolean {
+  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return false;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

@@ -1,0 +1,75 @@
+/**
+ * The accumulation window: gathers the gradients of several batches into one. Each batch counts by its number of samples
+ * and the sum is divided by what the window really held, so that 4 x 8 samples give the gradient of 32, also in the last,
+ * shorter window of an epoch.
+ */
+import type { Gradients } from '../core/contracts.ts';
+import * as tf from '../core/tf.ts';
+
+export class AccumulationWindow {
+  #sums: Record<string, tf.Tensor> = {};
+  #samples = 0;
+  #batches = 0;
+
+  /** Batches gathered so far. */
+  get batches(): number {
+    return this.#batches;
+  }
+
+  /** Takes over the gradients of a batch of `samples` samples. `single`: it will be the only one. */
+  add(gradients: Gradients, samples: number, { single }: { single: boolean }): void {
+    this.#batches++;
+    if (single) {
+      this.#sums = { ...gradients };
+      this.#samples = 1;
+      return;
+    }
+    this.#samples += samples;
+    for (const [name, gradient] of Object.entries(gradients)) {
+      const sum = this.#sums[name];
+      const next = tf.tidy(() => {
+        const weighted = tf.mul(gradient, samples);
+        return sum === undefined ? weighted : tf.add(sum, weighted);
+      });
+      sum?.dispose();
+      gradient.dispose();
+      this.#sums[name] = next;
+    }
+  }
+
+  /** The gradients of the window, which is empty afterwards. The caller disposes of them. */
+  close(): Record<string, tf.Tensor> {
+    const { ...sums } = this.#sums;
+    const samples = this.#samples;
+    this.#sums = {};
+    this.#samples = 0;
+    this.#batches = 0;
+    if (samples === 1) return sums;
+    for (const [name, sum] of Object.entries(sums)) {
+      sums[name] = tf.div(sum, samples);
+      sum.dispose();
+    }
+    return sums;
+  }
+
+  /** Drops what has been gathered. */
+  clear(): void {
+    for (const sum of Object.values(this.#sums)) sum.dispose();
+    this.#sums = {};
+    this.#samples = 0;
+    this.#batches = 0;
+  }
+
+  /** The unfinished window, for a checkpoint. The tensors stay the window's. */
+  state(): { batches: number; samples: number; sums: Gradients } {
+    return { batches: this.#batches, samples: this.#samples, sums: this.#sums };
+  }
+
+  /** Continues an unfinished window. Takes over the tensors. */
+  restore({ batches, samples, sums }: { batches: number; samples: number; sums: Gradients }): void {
+    this.clear();
+    this.#batches = batches;
+    this.#samples = samples;
+    this.#sums = { ...sums };
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Calls the hooks: callbacks in order, checkpoint callbacks last, then the module, then the listeners of `trainer.on`.
+ * Who listens to what is looked up once per run, so that a hook that nobody implements costs nothing.
+ */
+import type { Callback, TrainerView } from '../core/contracts.ts';
+import { ConfigError } from '../core/errors.ts';
+import { HOOK_NAMES, HOOKS, type HookArgs, type HookName, hookMethod, type LogHook } from '../core/hooks.ts';
+import { isThenable } from '../core/tensors.ts';
+import type { LightningModule } from '../module/lightning-module.ts';
+import type { Observers } from './observers.ts';
+
+type Receiver = (...args: readonly unknown[]) => unknown;
+type Method = ((...args: readonly unknown[]) => unknown) | undefined;
+
+export class Dispatcher {
+  /** The hook or step that is running: what `log()` goes by. */
+  current: LogHook | undefined;
+  readonly #receivers: ReadonlyMap<HookName, readonly Receiver[]>;
+  readonly #observers: Observers;
+
+  constructor(
+    trainer: TrainerView,
+    module: LightningModule<never>,
+    callbacks: readonly Callback[],
+    observers: Observers,
+  ) {
+    this.#receivers = new Map(HOOK_NAMES.map((name) => [name, receiversOf(name, trainer, module, callbacks)]));
+    this.#observers = observers;
+  }
+
+  /** True when a callback, the module or an observer would notice this hook. */
+  hears(name: HookName): boolean {
+    return (this.#receivers.get(name) as readonly Receiver[]).length > 0 || this.#observers.has(name);
+  }
+
+  /**
+   * Calls a hook. Returns what the last receiver returned, which is the module where it has the hook; a promise only
+   * when some receiver returned one.
+   */
+  fire<K extends HookName>(name: K, ...args: HookArgs<K>): unknown {
+    if (!this.hears(name)) return undefined;
+    const outer = this.current;
+    this.current = name;
+    let pending = false;
+    try {
+      const result = this.#run(name, args, 0, undefined);
+      pending = isThenable(result);
+      return pending ? Promise.resolve(result).finally(() => this.#leave(outer)) : result;
+    } finally {
+      if (!pending) this.#leave(outer);
+    }
+  }
+
+  /** Runs `body` as a step of the module, so that `log()` knows where it is. Synchronous. */
+  inStep<T>(step: LogHook, body: () => T): T {
+    const outer = this.current;
+    this.current = step;
+    try {
+      return body();
+    } finally {
+      this.current = outer;
+    }
+  }
+
+  #leave(outer: LogHook | undefined): void {
+    this.current = outer;
+  }
+
+  #run(name: HookName, args: readonly unknown[], from: number, last: unknown): unknown {
+    const receivers = this.#receivers.get(name) as readonly Receiver[];
+    let result = last;
+    for (let i = from; i < receivers.length; i++) {
+      result = (receivers[i] as Receiver)(...args);
+      if (!isThenable(result)) continue;
+      if (HOOKS[name].synchronous) throw asynchronousHook(name);
+      return Promise.resolve(result).then((value) => this.#run(name, args, i + 1, value));
+    }
+    this.#observers.emit(name, args);
+    return result;
+  }
+}
+
+function receiversOf(
+  name: HookName,
+  trainer: TrainerView,
+  module: LightningModule<never>,
+  callbacks: readonly Callback[],
+): Receiver[] {
+  const { receivers } = HOOKS[name];
+  const method = hookMethod(name);
+  const bind = (callback: Callback): Receiver[] => {
+    const own = (callback as unknown as Record<string, Method>)[method];
+    return own === undefined || receivers === 'M' ? [] : [(...args) => own.call(callback, trainer, module, ...args)];
+  };
+  const hook = receivers === 'C' ? undefined : (module as unknown as Record<string, Method>)[method];
+  const own: Receiver[] = hook === undefined ? [] : [(...args) => hook.apply(module, args as unknown[])];
+  if (name !== 'trainEpochEnd') return [...callbacks.flatMap(bind), ...own];
+  const judges = (callback: Callback): boolean => callback.role === 'monitor' || callback.role === 'checkpoint';
+  return [
+    ...callbacks.filter((callback) => !judges(callback)).flatMap(bind),
+    ...own,
+    ...callbacks.filter(judges).flatMap(bind),
+  ];
+}
+
+function asynchronousHook(name: HookName): ConfigError {
+  return new ConfigError(hookMethod(name), {
+    code: 'asynchronous-hook',
+    expected: 'a synchronous hook, since it runs inside the forward pass',
+    got: 'one that returned a promise',
+  });
+}

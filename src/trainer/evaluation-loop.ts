@@ -1,0 +1,110 @@
+/** The evaluation loop: validation, within `fit` and on its own, the sanity check before training, and test. */
+
+import { withIsolatedRandom } from '../core/seed.ts';
+import { disposeTensors } from '../core/tensors.ts';
+import * as tf from '../core/tf.ts';
+import { type BatchSource, iterate, release } from './loaders.ts';
+import type { Session } from './session.ts';
+
+/** What is evaluated, which is also how its hooks begin. */
+export type EvaluationKind = 'validation' | 'test';
+
+/** Evaluates all batches of all sources and returns the metrics of the epoch, one record per source. */
+export async function evaluationLoop(
+  session: Session,
+  kind: EvaluationKind,
+  sources: readonly BatchSource[],
+): Promise<Record<string, number>[]> {
+  const { hooks, desk, module } = session;
+  const stage = kind === 'validation' ? 'validate' : 'test';
+  const outerStage = desk.stage;
+  const wasTraining = module.training;
+  const book = desk.books[stage];
+  desk.stage = stage;
+  book.clear();
+  session.validating = kind === 'validation';
+  if (kind === 'validation') await hooks.fire('validationModelEval');
+  module.eval();
+  try {
+    await hooks.fire(`${kind}Start`);
+    await hooks.fire(`${kind}EpochStart`);
+    for (const [i, source] of sources.entries()) await evaluateSource(session, kind, source, i, sources.length > 1);
+    book.epochEnded = true;
+    desk.atBatch(undefined, -1);
+    await hooks.fire(`${kind}EpochEnd`);
+    desk.write(book.epochRow(), session.rowStep, session.progress.epoch);
+    await hooks.fire(`${kind}End`);
+    return book.resultsBySource(sources.length);
+  } finally {
+    session.validating = false;
+    desk.closeEpoch(stage);
+    desk.stage = outerStage;
+    module.train(wasTraining);
+    if (kind === 'validation') await hooks.fire('validationModelTrain');
+  }
+}
+
+/** Validation in the middle of training. */
+export async function validateWhileFitting(session: Session): Promise<void> {
+  await evaluationLoop(session, 'validation', session.val);
+  session.progress.validations++;
+}
+
+/**
+ * Tries a few validation batches before training, so that a mistake there shows now and not after an epoch. It leaves no
+ * trace: nothing is logged, the random stream is put back, its metrics are forgotten.
+ */
+export async function sanityCheck(session: Session): Promise<void> {
+  const { numSanityValSteps } = session.options;
+  if (numSanityValSteps === 0 || session.val.length === 0 || session.module.validationStep === undefined) return;
+  const most = numSanityValSteps === -1 ? Number.POSITIVE_INFINITY : numSanityValSteps;
+  const sources = session.val.map((source) => ({ ...source, count: Math.min(source.count, most) }));
+  session.sanityChecking = true;
+  session.desk.muted = true;
+  try {
+    await session.hooks.fire('sanityCheckStart');
+    await withIsolatedRandom(() => evaluationLoop(session, 'validation', sources));
+    await session.hooks.fire('sanityCheckEnd');
+  } finally {
+    session.sanityChecking = false;
+    session.desk.muted = false;
+    session.desk.reset();
+  }
+}
+
+async function evaluateSource(
+  session: Session,
+  kind: EvaluationKind,
+  source: BatchSource,
+  dataloaderIdx: number,
+  several: boolean,
+): Promise<void> {
+  const { hooks, desk, module, progress } = session;
+  const stepName = kind === 'validation' ? 'validationStep' : 'testStep';
+  const suffix = several ? `/dataloader_idx_${dataloaderIdx}` : '';
+  const book = desk.books[desk.stage];
+  let stamp = 0;
+  source.loader.setEpoch?.(progress.epoch);
+  for await (const { batch, batchIdx } of iterate(source)) {
+    let output: unknown;
+    try {
+      desk.atBatch(batch, stamp, suffix);
+      await hooks.fire(`${kind}BatchStart`, batch, batchIdx, dataloaderIdx);
+      output = tf.tidy(
+        () =>
+          hooks.inStep(stepName, () =>
+            module[stepName]?.(batch as never, batchIdx, dataloaderIdx),
+          ) as tf.TensorContainer,
+      );
+      await hooks.fire(`${kind}BatchEnd`, output, batch, batchIdx, dataloaderIdx);
+      const row = book.stepRow(stamp++);
+      desk.write(row, progress.validationBatches, undefined);
+      if (kind === 'validation' && !session.sanityChecking) progress.validationBatches++;
+    } finally {
+      disposeTensors(output);
+      release(source, batch);
+    }
+    await session.breathe();
+    if (session.interrupted) return;
+  }
+}

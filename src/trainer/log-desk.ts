@@ -1,0 +1,116 @@
+/**
+ * Where `log()` arrives: finds the book of the stage, the rule of the hook and the size of the batch, and sends the rows
+ * that are due to the loggers.
+ */
+import type { LoggerLike, LogOptions, LogValue, Metrics } from '../core/contracts.ts';
+import { LOG_RULES, type LogHook, logRule } from '../core/hooks.ts';
+import { batchSizeOf } from '../core/tensors.ts';
+import { LogBook } from '../module/log-book.ts';
+import { checkLogValue, resolveLogOptions, unknownBatchSize } from '../module/log-rules.ts';
+
+/** The stages that log. */
+export type LogStage = 'train' | 'validate' | 'test';
+
+export class LogDesk {
+  readonly loggers: readonly LoggerLike[];
+  readonly books: Readonly<Record<LogStage, LogBook>> = {
+    train: new LogBook({ training: true }),
+    validate: new LogBook({ training: false }),
+    test: new LogBook({ training: false }),
+  };
+  /** Whose book is open. */
+  stage: LogStage = 'train';
+  /** While it is true, nothing reaches the loggers (sanity check). */
+  muted = false;
+  #batch: unknown;
+  #stamp = -1;
+  #loaderSuffix = '';
+  #logged: Record<string, number> = {};
+  /** Metrics of epochs that are over: they stay visible until newer ones take their place. */
+  #past: { callback: Metrics; bar: Metrics } = { callback: {}, bar: {} };
+
+  constructor(loggers: readonly LoggerLike[]) {
+    this.loggers = loggers;
+  }
+
+  /** Says which batch is running; `log()` weights by its size and stamps with its number. */
+  atBatch(batch: unknown, stamp: number, loaderSuffix = ''): void {
+    this.#batch = batch;
+    this.#stamp = stamp;
+    this.#loaderSuffix = loaderSuffix;
+  }
+
+  /** Takes a value that was logged in `hook`. */
+  log(hook: LogHook, name: string, value: LogValue, options: LogOptions): void {
+    const resolved = resolveLogOptions(name, hook, options);
+    checkLogValue(name, value);
+    const averaged = resolved.onEpoch && resolved.reduceFx === 'mean';
+    const weight = averaged && LOG_RULES[logRule(hook)]?.stepAllowed ? this.#weight(name, options.batchSize) : 1;
+    const suffix = options.addDataloaderIdx === false ? '' : this.#loaderSuffix;
+    this.books[this.stage].add(name + suffix, value, resolved, { hook: hook + suffix, stamp: this.#stamp, weight });
+  }
+
+  /** Hands a row to the loggers, with the epoch beside it unless the row brings an x value of its own. */
+  write(row: Record<string, number>, step: number, epoch: number | undefined): void {
+    if (this.muted || Object.keys(row).length === 0) return;
+    Object.assign(this.#logged, row);
+    const { step: ownStep, ...metrics } = row;
+    const withEpoch: Metrics = epoch === undefined || ownStep !== undefined ? metrics : { ...metrics, epoch };
+    for (const logger of this.loggers) logger.logMetrics(withEpoch, ownStep ?? step);
+  }
+
+  /** Has the loggers bring to disk what they hold. */
+  async save(): Promise<void> {
+    for (const logger of this.loggers) await logger.save?.();
+  }
+
+  get callbackMetrics(): Metrics {
+    const { train, validate, test } = this.books;
+    return {
+      ...this.#past.callback,
+      ...validate.callbackMetrics(),
+      ...test.callbackMetrics(),
+      ...train.callbackMetrics(),
+    };
+  }
+
+  get progressBarMetrics(): Metrics {
+    const { train, validate, test } = this.books;
+    return {
+      ...this.#past.bar,
+      ...validate.progressBarMetrics(),
+      ...test.progressBarMetrics(),
+      ...train.progressBarMetrics(),
+    };
+  }
+
+  get loggedMetrics(): Metrics {
+    return { ...this.#logged };
+  }
+
+  /** Remembers the metrics of the epoch that ended, and starts the books of the next. */
+  closeEpoch(stage: LogStage): void {
+    const book = this.books[stage];
+    this.#past.callback = { ...this.#past.callback, ...book.callbackMetrics() };
+    this.#past.bar = { ...this.#past.bar, ...book.progressBarMetrics() };
+    book.clear();
+  }
+
+  /** Ends a call of the trainer: its metrics stay readable, its tensors go. */
+  settle(): void {
+    for (const stage of ['validate', 'test', 'train'] as const) this.closeEpoch(stage);
+  }
+
+  /** Forgets everything: at the start of each call of the trainer, and after the sanity check. */
+  reset(): void {
+    for (const book of Object.values(this.books)) book.clear();
+    this.#past = { callback: {}, bar: {} };
+    this.#logged = {};
+  }
+
+  #weight(name: string, given: number | undefined): number {
+    const size = given ?? batchSizeOf(this.#batch);
+    if (size === undefined) throw unknownBatchSize(name);
+    return size;
+  }
+}

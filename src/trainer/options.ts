@@ -1,0 +1,159 @@
+/** The trainer's flags, as in Lightning: what each means, its default, and the check that it gets. */
+import { z } from 'zod';
+import type { Callback, LoggerLike } from '../core/contracts.ts';
+import { type BatchLimit, isBatchLimit, isTimeSpan, type TimeSpan } from '../core/duration.ts';
+import { ConfigError } from '../core/errors.ts';
+import { anyThat, flag, oneOf, parseOptions, positiveNumber, text, wholeNumber } from '../core/options.ts';
+import { ENGINE_NAMES, type EngineName } from '../engine/types.ts';
+
+/** Options of {@link Trainer}. Counts are numbers, fractions are percentages: `10` is ten batches, `'25%'` a quarter. */
+export interface TrainerOptions {
+  /** Which engine computes; `'auto'` (default) takes the fastest that can be started. */
+  engine?: EngineName | 'auto' | undefined;
+  /** Epochs to train; `-1` for no limit. Default 1000, or no limit when `maxSteps` or `maxTime` is given. */
+  maxEpochs?: number | undefined;
+  /** Epochs below which requests to stop are ignored. Default 0. */
+  minEpochs?: number | undefined;
+  /** Optimizer steps to take; `-1` (default) for no limit. */
+  maxSteps?: number | undefined;
+  /** Optimizer steps below which requests to stop are ignored. Default 0. */
+  minSteps?: number | undefined;
+  /** Wall time after which to stop, such as `'30min'`. */
+  maxTime?: TimeSpan | undefined;
+  /** How many batches of the training loader an epoch uses. Default `'100%'`. */
+  limitTrainBatches?: BatchLimit | undefined;
+  limitValBatches?: BatchLimit | undefined;
+  limitTestBatches?: BatchLimit | undefined;
+  limitPredictBatches?: BatchLimit | undefined;
+  /** Validate every n training batches of an epoch, or at a percentage of it. Default `'100%'`, the end of the epoch. */
+  valCheckInterval?: BatchLimit | undefined;
+  /** Validate in every n-th epoch only. `null`: `valCheckInterval` counts batches across epochs. Default 1. */
+  checkValEveryNEpoch?: number | null | undefined;
+  /** Validation batches to try before training starts; `-1` for all. Default 2. */
+  numSanityValSteps?: number | undefined;
+  /** Write a row of step metrics every n optimizer steps; `0` for never. Default 50. */
+  logEveryNSteps?: number | undefined;
+  /** Loggers. `true` (default): TensorBoard, below `defaultRootDir`. `false`: none. */
+  logger?: boolean | LoggerLike | readonly LoggerLike[] | undefined;
+  callbacks?: Callback | readonly Callback[] | undefined;
+  /** Add a `ModelCheckpoint` when none is given. Default `true`. */
+  enableCheckpointing?: boolean | undefined;
+  /** Add a progress bar when none is given. Default `true`. */
+  enableProgressBar?: boolean | undefined;
+  /** Print a summary of the module before training. Default `true`. */
+  enableModelSummary?: boolean | undefined;
+  /** Batches whose gradients are averaged into one optimizer step. Default 1. */
+  accumulateGradBatches?: number | undefined;
+  /** Clip gradients to this norm or value. Default: no clipping. */
+  gradientClipVal?: number | undefined;
+  /** `'norm'` (default) scales all gradients together, `'value'` cuts each element. */
+  gradientClipAlgorithm?: 'norm' | 'value' | undefined;
+  /** Throw a NonFiniteError when the loss is NaN or infinite, before the weights are touched. Default `true`. */
+  terminateOnNaN?: boolean | undefined;
+  /** Run `n` batches (or 1 with `true`) of everything, with nothing logged or saved: does it all fit together? */
+  fastDevRun?: boolean | number | undefined;
+  /** Train and validate on the same few batches, in order. Default 0, off. */
+  overfitBatches?: BatchLimit | undefined;
+  /** Where logs and checkpoints go by default. Default: the working directory. */
+  defaultRootDir?: string | undefined;
+  /** Nothing attached: no logger, checkpoint, bar, summary, sanity check. Default `false`. */
+  barebones?: boolean | undefined;
+  /** Finish the step, save and return on Ctrl-C or SIGTERM; end the process at the second one. Default `true`. */
+  handleSignals?: boolean | undefined;
+}
+
+const COUNT_OR_PERCENT = "a count of at least 0, or a percentage such as '25%'";
+const limit = () => anyThat<BatchLimit>(COUNT_OR_PERCENT, isBatchLimit);
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isLogger = (value: unknown): boolean => isObject(value) && typeof (value as LoggerLike).logMetrics === 'function';
+const isCallback = (value: unknown): boolean => isObject(value) && !Array.isArray(value);
+const oneOrMore = (test: (value: unknown) => boolean) => (value: unknown) =>
+  Array.isArray(value) ? value.every(test) : test(value);
+
+const schema = z.strictObject({
+  engine: oneOf('auto', ...ENGINE_NAMES).optional(),
+  maxEpochs: wholeNumber(-1).optional(),
+  minEpochs: wholeNumber(0).default(0),
+  maxSteps: wholeNumber(-1).default(-1),
+  minSteps: wholeNumber(0).default(0),
+  maxTime: anyThat<TimeSpan>("a time such as '30min', '90s' or '2h'", isTimeSpan).optional(),
+  limitTrainBatches: limit().default('100%'),
+  limitValBatches: limit().default('100%'),
+  limitTestBatches: limit().default('100%'),
+  limitPredictBatches: limit().default('100%'),
+  valCheckInterval: anyThat<BatchLimit>(
+    "a count of at least 1, or a percentage above 0 such as '50%'",
+    (value) => isBatchLimit(value) && value !== 0 && value !== '0%',
+  ).default('100%'),
+  checkValEveryNEpoch: wholeNumber(1).nullable().default(1),
+  numSanityValSteps: wholeNumber(-1).default(2),
+  logEveryNSteps: wholeNumber(0).default(50),
+  logger: anyThat<boolean | LoggerLike | readonly LoggerLike[]>(
+    'true, false, a logger or an array of loggers',
+    (value) => typeof value === 'boolean' || oneOrMore(isLogger)(value),
+  ).default(true),
+  callbacks: anyThat<Callback | readonly Callback[]>(
+    'a callback or an array of callbacks',
+    oneOrMore(isCallback),
+  ).default([]),
+  enableCheckpointing: flag().optional(),
+  enableProgressBar: flag().optional(),
+  enableModelSummary: flag().optional(),
+  accumulateGradBatches: wholeNumber(1).default(1),
+  gradientClipVal: positiveNumber().optional(),
+  gradientClipAlgorithm: oneOf('norm', 'value').default('norm'),
+  terminateOnNaN: flag().default(true),
+  fastDevRun: z.union([z.boolean(), z.int().min(0)], { error: 'true, false or a count of at least 0' }).default(false),
+  overfitBatches: limit().default(0),
+  defaultRootDir: text().optional(),
+  barebones: flag().default(false),
+  handleSignals: flag().default(true),
+});
+
+/** The flags with all defaults filled in and those that imply others resolved. */
+export type ResolvedTrainerOptions = ReturnType<typeof resolveTrainerOptions>;
+
+/**
+ * Checks the flags and resolves what they imply for one another.
+ *
+ * @throws ConfigError `unknown-option`, `invalid-option` or `conflicting-options`
+ */
+export function resolveTrainerOptions(given: TrainerOptions) {
+  const flags = parseOptions('Trainer', schema, given);
+  if (flags.barebones) refuseWithBarebones(given);
+  const dev = Number(flags.fastDevRun);
+  const quiet = dev > 0 || flags.barebones;
+  const unlimited = flags.maxSteps !== -1 || flags.maxTime !== undefined;
+  const overfit = flags.overfitBatches !== 0 && flags.overfitBatches !== '0%' ? flags.overfitBatches : undefined;
+  const cap = <T>(value: T): T | number => (dev > 0 ? dev : value);
+  return {
+    ...flags,
+    fastDevRun: dev > 0,
+    overfitBatches: overfit,
+    maxEpochs: dev > 0 ? 1 : (flags.maxEpochs ?? (unlimited ? -1 : 1000)),
+    maxSteps: cap(flags.maxSteps) as number,
+    limitTrainBatches: cap(overfit ?? flags.limitTrainBatches) as BatchLimit,
+    limitValBatches: cap(overfit ?? flags.limitValBatches) as BatchLimit,
+    limitTestBatches: cap(flags.limitTestBatches) as BatchLimit,
+    limitPredictBatches: cap(flags.limitPredictBatches) as BatchLimit,
+    valCheckInterval: dev > 0 ? ('100%' as const) : flags.valCheckInterval,
+    numSanityValSteps: quiet ? 0 : flags.numSanityValSteps,
+    logger: quiet ? false : flags.logger,
+    enableCheckpointing: !quiet && (flags.enableCheckpointing ?? true),
+    enableProgressBar: !flags.barebones && (flags.enableProgressBar ?? true),
+    enableModelSummary: !flags.barebones && (flags.enableModelSummary ?? true),
+    defaultRootDir: flags.defaultRootDir ?? process.cwd(),
+  };
+}
+
+function refuseWithBarebones(given: TrainerOptions): void {
+  const attached = ['logger', 'enableCheckpointing', 'enableProgressBar', 'enableModelSummary'] as const;
+  for (const name of attached) {
+    if (given[name] === undefined || given[name] === false) continue;
+    throw new ConfigError(`Trainer: option \`${name}\``, {
+      code: 'conflicting-options',
+      expected: 'nothing to be attached, since `barebones` is on',
+      help: `leave out \`barebones\` or \`${name}\``,
+    });
+  }
+}

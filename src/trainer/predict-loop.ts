@@ -1,0 +1,59 @@
+/** The predict loop: `predictStep` on every batch, nothing logged, the results handed to the caller. */
+import { disposeTensors } from '../core/tensors.ts';
+import * as tf from '../core/tf.ts';
+import { type BatchSource, iterate, release } from './loaders.ts';
+import type { Session } from './session.ts';
+
+/** Predicts all batches. With `keep`, the results of each source, whose tensors are the caller's; else `undefined`. */
+export async function predictLoop(
+  session: Session,
+  sources: readonly BatchSource[],
+  { keep }: { keep: boolean },
+): Promise<unknown[][]> {
+  const { hooks, module } = session;
+  const results: unknown[][] = sources.map(() => []);
+  const wasTraining = module.training;
+  module.eval();
+  try {
+    await hooks.fire('predictStart');
+    await hooks.fire('predictEpochStart');
+    for (const [i, source] of sources.entries()) await predictSource(session, source, i, keep ? results[i] : undefined);
+    await hooks.fire('predictEpochEnd');
+    await hooks.fire('predictEnd');
+    return results;
+  } catch (error) {
+    disposeTensors(results);
+    throw error;
+  } finally {
+    module.train(wasTraining);
+  }
+}
+
+async function predictSource(
+  session: Session,
+  source: BatchSource,
+  dataloaderIdx: number,
+  kept: unknown[] | undefined,
+): Promise<void> {
+  const { hooks, module } = session;
+  for await (const { batch, batchIdx } of iterate(source)) {
+    let output: unknown;
+    try {
+      await hooks.fire('predictBatchStart', batch, batchIdx, dataloaderIdx);
+      output = tf.tidy(
+        () =>
+          hooks.inStep('predictStep', () =>
+            module.predictStep(batch as never, batchIdx, dataloaderIdx),
+          ) as tf.TensorContainer,
+      );
+      await hooks.fire('predictBatchEnd', output, batch, batchIdx, dataloaderIdx);
+      kept?.push(output);
+      if (kept !== undefined) output = undefined;
+    } finally {
+      disposeTensors(output);
+      release(source, batch);
+    }
+    await session.breathe();
+    if (session.interrupted) return;
+  }
+}

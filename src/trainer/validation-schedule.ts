@@ -1,0 +1,54 @@
+/** When validation runs during training: `valCheckInterval` and `checkValEveryNEpoch`. */
+
+import { limitedCount } from '../core/duration.ts';
+import { ConfigError } from '../core/errors.ts';
+import type { ResolvedTrainerOptions } from './options.ts';
+import type { Session } from './session.ts';
+
+/** Whether validation is due after the batch that was just trained on. */
+export function validationDue(session: Session): boolean {
+  const { options, progress, val, module, isLastBatch, train } = session;
+  if (val.length === 0 || module.validationStep === undefined || session.interrupted) return false;
+  if (session.shouldStop && session.minimumsMet) return true;
+  const everyNEpoch = options.checkValEveryNEpoch;
+  if (everyNEpoch === null) return progress.globalBatch % (options.valCheckInterval as number) === 0;
+  if ((progress.epoch + 1) % everyNEpoch !== 0) return false;
+  if (options.valCheckInterval === '100%') return isLastBatch;
+  return progress.epochBatch % validationInterval(options, train?.count ?? Number.POSITIVE_INFINITY) === 0;
+}
+
+/** True when validation runs at the end of each epoch and nowhere else, or not at all. */
+export function validatesAtEpochEnd(options: ResolvedTrainerOptions): boolean {
+  return options.valCheckInterval === '100%' && options.checkValEveryNEpoch === 1;
+}
+
+/**
+ * Checks the cadence against the length of the training loader.
+ *
+ * @throws ConfigError `interval-exceeds-epoch`, `fraction-across-epochs`, or those of a percentage
+ */
+export function checkValidationSchedule(options: ResolvedTrainerOptions, trainBatches: number): void {
+  const { valCheckInterval, checkValEveryNEpoch } = options;
+  if (checkValEveryNEpoch === null) {
+    if (typeof valCheckInterval === 'number') return;
+    throw new ConfigError('Trainer: option `valCheckInterval`', {
+      code: 'fraction-across-epochs',
+      expected: 'a count of batches, since `checkValEveryNEpoch` is null',
+      got: `'${valCheckInterval}'`,
+    });
+  }
+  if (valCheckInterval === '100%') return;
+  const interval = validationInterval(options, trainBatches);
+  if (interval <= trainBatches || trainBatches === 0) return;
+  throw new ConfigError('Trainer: option `valCheckInterval`', {
+    code: 'interval-exceeds-epoch',
+    expected: `at most the ${trainBatches} batches of an epoch`,
+    got: String(interval),
+    help: 'to count batches across epochs, set `checkValEveryNEpoch: null`',
+  });
+}
+
+function validationInterval({ valCheckInterval }: ResolvedTrainerOptions, trainBatches: number): number {
+  if (typeof valCheckInterval === 'number') return valCheckInterval;
+  return Math.max(1, limitedCount('valCheckInterval', valCheckInterval, trainBatches));
+}
