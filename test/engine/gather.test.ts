@@ -163,7 +163,9 @@ describe('copies', () => {
   it('a clone and a cast to the same type share data, which lives as long as the last of them', () => {
     expectNothingLeft(() => {
       const x = tf.tensor1d([1, 2, 3]);
+      const held = tf.backend().numDataIds();
       const [clone, cast] = [x.clone(), x.cast('float32')];
+      expect(tf.backend().numDataIds()).toBe(held);
       x.dispose();
       expect([...clone.dataSync()]).toEqual([1, 2, 3]);
       clone.dispose();

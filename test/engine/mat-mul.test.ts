@@ -236,6 +236,16 @@ describe('sum and mean', () => {
       }
   });
 
+  it('have gradients for a scalar and for an empty tensor', () => {
+    tf.tidy(() => {
+      for (const op of [tf.sum, tf.mean]) {
+        const gradient = tf.grad((x) => op(x));
+        expect([...gradient(tf.scalar(3)).dataSync()]).toEqual([1]);
+        expect(gradient(tf.zeros([0, 2])).shape).toEqual([0, 2]);
+      }
+    });
+  });
+
   it('count integers and truths', () => {
     tf.tidy(() => {
       expect(tf.sum(tf.tensor1d([1, 2, 3], 'int32')).dataSync()[0]).toBe(6);

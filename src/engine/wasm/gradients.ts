@@ -66,6 +66,7 @@ function spreadOver(
   attrs: { axis: number | number[] },
   scaleOf: (count: number) => number,
 ): tf.Tensor {
+  if (tf.util.sizeFromShape(shape) === 0) return tf.zeros(shape);
   const axes = tf.util.parseAxisParam(attrs.axis, shape);
   const kept = shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
   const scale = scaleOf(tf.util.sizeFromShape(shape) / tf.util.sizeFromShape(kept));
