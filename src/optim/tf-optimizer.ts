@@ -10,6 +10,7 @@ import { type GradientsByName, type NameOf, Optimizer, type OptimizerState } fro
 import { checkDistinct, makeGroups, type ParamGroup } from './param-groups.ts';
 import { checkMembers, checkType, groupStates } from './state.ts';
 import {
+  disposeRest,
   readSlots,
   readTotals,
   type StockOptimizer,
@@ -92,6 +93,7 @@ class TfOptimizer extends Optimizer {
 
   dispose(): void {
     this.#optimizer.dispose();
+    disposeRest(this.#optimizer);
   }
 
   get #params(): readonly tf.Variable[] {

@@ -70,3 +70,8 @@ export function writeTotals(optimizer: StockOptimizer, totals: Readonly<Record<s
       (optimizer[field] as tf.Variable).assign(tf.scalar(totals[field] as number));
   });
 }
+
+/** Frees what the optimizer's own `dispose` forgets: momentum's does not free its learning rate. */
+export function disposeRest(optimizer: StockOptimizer): void {
+  for (const value of Object.values(optimizer)) if (value instanceof tf.Tensor && !value.isDisposed) value.dispose();
+}

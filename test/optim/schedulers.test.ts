@@ -192,7 +192,9 @@ test('ReduceLROnPlateau: maximum, absolute threshold, cooldown, lowest rate, NaN
     });
     // 1.4 is no improvement on 1; NaN falls into the cooldown; then it drops to the lowest rate, and stays there.
     expectClose(seen, [1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05, 0.05], 1e-12);
-    expect(() => scheduler.step(undefined as unknown as number)).toThrowErrorMatchingInlineSnapshot(`[ConfigError: ReduceLROnPlateau.step(): expected the value of the watched metric, a number, got undefined.]`);
+    expect(() => scheduler.step(undefined as unknown as number)).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: ReduceLROnPlateau.step(): expected the value of the watched metric, a number, got undefined.]`,
+    );
   }));
 
 test('a schedule of the user is a subclass with one method', () => {
@@ -211,17 +213,35 @@ test('a schedule of the user is a subclass with one method', () => {
 test('mistakes are named', () =>
   withSGD(1, (optimizer) => {
     const says = (make: () => unknown) => expect(make);
-    says(() => new StepLR(optimizer, { stepSize: 0 })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: StepLR: option \`stepSize\`: expected a whole number of at least 1, got 0 (number).]`);
-    says(() => new CosineAnnealingLR(optimizer, { T_max: 3 } as never)).toThrowErrorMatchingInlineSnapshot(`[ConfigError: CosineAnnealingLR: option \`tMax\`: expected a whole number of at least 1, got undefined.]`);
-    says(() => new MultiStepLR(optimizer, { milestones: [1.5] })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: MultiStepLR: option \`milestones\`: expected whole numbers of at least 0, got [1.5] (array).]`);
-    says(() => new LambdaLR(optimizer, { lrLambda: [() => 1, () => 1] })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: LambdaLR: option \`lrLambda\`: expected 1 functions, one per parameter group, got 2.]`);
-    says(() => new CyclicLR(optimizer, { baseLr: [1, 2], maxLr: 2 })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: CyclicLR: option \`baseLr\`: expected one number, or 1: one per parameter group, got 2.]`);
-    says(() => cosineWithWarmup(optimizer, { warmupSteps: 5, totalSteps: 5 })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: cosineWithWarmup: option \`warmupSteps\`: expected fewer than totalSteps, which is 5, got 5.]`);
+    says(() => new StepLR(optimizer, { stepSize: 0 })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: StepLR: option \`stepSize\`: expected a whole number of at least 1, got 0 (number).]`,
+    );
+    says(() => new CosineAnnealingLR(optimizer, { T_max: 3 } as never)).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: CosineAnnealingLR: option \`tMax\`: expected a whole number of at least 1, got undefined.]`,
+    );
+    says(() => new MultiStepLR(optimizer, { milestones: [1.5] })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: MultiStepLR: option \`milestones\`: expected whole numbers of at least 0, got [1.5] (array).]`,
+    );
+    says(() => new LambdaLR(optimizer, { lrLambda: [() => 1, () => 1] })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: LambdaLR: option \`lrLambda\`: expected 1 functions, one per parameter group, got 2.]`,
+    );
+    says(() => new CyclicLR(optimizer, { baseLr: [1, 2], maxLr: 2 })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: CyclicLR: option \`baseLr\`: expected one number, or 1: one per parameter group, got 2.]`,
+    );
+    says(() => cosineWithWarmup(optimizer, { warmupSteps: 5, totalSteps: 5 })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: cosineWithWarmup: option \`warmupSteps\`: expected fewer than totalSteps, which is 5, got 5.]`,
+    );
     const schedulers = [new ConstantLR(optimizer), new ConstantLR(optimizer)];
-    says(() => new SequentialLR(optimizer, { schedulers, milestones: [] })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: SequentialLR: option \`milestones\`: expected 1, one less than there are schedulers, got 0.]`);
-    says(() => new SequentialLR(optimizer, { schedulers, milestones: [0] })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: SequentialLR: option \`milestones\`: expected whole numbers that increase, got [0] (array).]`);
+    says(() => new SequentialLR(optimizer, { schedulers, milestones: [] })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: SequentialLR: option \`milestones\`: expected 1, one less than there are schedulers, got 0.]`,
+    );
+    says(() => new SequentialLR(optimizer, { schedulers, milestones: [0] })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: SequentialLR: option \`milestones\`: expected whole numbers that increase, got [0] (array).]`,
+    );
     const plateau = new ReduceLROnPlateau(optimizer) as never;
-    says(() => new ChainedScheduler(optimizer, { schedulers: [plateau] })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: ChainedScheduler: option \`schedulers\`: expected at least one scheduler, none of which needs a metric, got [{"needsMetric":true,"optimizer":{"type":"SGD","paramGrou... (array).]`);
+    says(() => new ChainedScheduler(optimizer, { schedulers: [plateau] })).toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: ChainedScheduler: option \`schedulers\`: expected at least one scheduler, none of which needs a metric, got [{"needsMetric":true,"optimizer":{"type":"SGD","paramGrou... (array).]`,
+    );
     withSGD(1, (other) => {
       says(() => new ChainedScheduler(other, { schedulers })).toThrowErrorMatchingInlineSnapshot(`
         [ConfigError: ChainedScheduler: scheduler 0 belongs to another optimizer.
