@@ -1,0 +1,24 @@
+/** Where callbacks print: any stream that takes text, a terminal or not. */
+
+/** A stream to print to, such as `process.stderr`. With `isTTY` it is a terminal of `columns` by `rows` characters. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
+}
+
+/** True for anything that text can be written to. */
+export function isOutput(value: unknown): boolean {
+  return typeof (value as Output | undefined | null)?.write === 'function';
+}
+
+/** True for a terminal whose lines can be drawn over. */
+export function isTerminal(stream: Output): boolean {
+  return stream.isTTY === true && process.env['TERM'] !== 'dumb';
+}
+
+/** True for a terminal, unless the environment asks for no colours (no-color.org). */
+export function wantsColour(stream: Output): boolean {
+  return isTerminal(stream) && !process.env['NO_COLOR'] && !process.env['NODE_DISABLE_COLORS'];
+}

@@ -1,0 +1,180 @@
+/**
+ * TensorBoardLogger: metrics, hyper-parameters and whatever the user adds, as TensorBoard event files. Files are made at
+ * the first write; a resumed run goes on in the same directory and hides the steps that it takes again.
+ */
+import { type Hparams, SummaryWriter } from 'tensorboard-logger-ts';
+import { z } from 'zod';
+import type { HyperParameters, Json, JsonObject, LoggerLike, Metrics } from '../core/contracts.ts';
+import { flag, numberBetween, parseOptions } from '../core/options.ts';
+import { DiskGuard, writeHparamsFile } from './disk.ts';
+import { RunDirectory, type RunDirectoryOptions, runDirectorySchema } from './run-directory.ts';
+
+/** Options of {@link TensorBoardLogger}. */
+export interface TensorBoardLoggerOptions extends RunDirectoryOptions {
+  /** Show hyper-parameters in TensorBoard's HPARAMS tab. They are in `hparams.yaml` in any case. Default `true`. */
+  logHparams?: boolean | undefined;
+  /** The metrics shown beside the hyper-parameters. Default: all that the first epoch has logged. */
+  hparamMetrics?: readonly string[] | undefined;
+  /** Rows are on disk at the latest after this many seconds. Default 10. */
+  flushSecs?: number | undefined;
+}
+
+const schema = z.strictObject({
+  ...runDirectorySchema,
+  logHparams: flag().default(true),
+  hparamMetrics: z.array(z.string(), { error: 'an array of metric names' }).optional(),
+  flushSecs: numberBetween(0, 2_000_000).default(10),
+});
+
+const ENDINGS = { success: 'success', failed: 'failure', interrupted: 'running' } as const;
+
+/**
+ * Logs to TensorBoard: `<saveDir>/<name>/version_N` holds event files and `hparams.yaml`. View with
+ * `tensorboard --logdir <saveDir>`. A disk that takes nothing is reported once and never ends the training.
+ *
+ * After a resume TensorBoard shows no step twice. Validation logged per step has an x axis of its own, for which this
+ * can hide too much; values per epoch are always whole.
+ *
+ * @param saveDir the directory above all experiments
+ * @throws ConfigError `unknown-option` or `invalid-option`
+ *
+ * @example
+ * ```ts
+ * const logger = new TensorBoardLogger('runs', { name: 'mnist' });
+ * const trainer = new Trainer({ logger });
+ * logger.experiment.addText('notes', 'wider than version_3', 0);
+ * ```
+ */
+export class TensorBoardLogger implements LoggerLike {
+  readonly #options: z.output<typeof schema>;
+  readonly #directory: RunDirectory;
+  readonly #disk = new DiskGuard('TensorBoardLogger');
+  readonly #tags = new Set<string>();
+  #writer: SummaryWriter | undefined;
+  #purgeStep: number | undefined;
+  #hparams: HyperParameters = {};
+  #unshown = false;
+  #shownIn: SummaryWriter | undefined;
+  #unwritten = false;
+  #lastStep = 0;
+
+  constructor(saveDir: string, options: TensorBoardLoggerOptions = {}) {
+    this.#options = parseOptions('TensorBoardLogger', schema, options);
+    this.#directory = new RunDirectory(saveDir, this.#options);
+  }
+
+  /** The directory of this run. It is made at the first write. */
+  get logDir(): string {
+    return this.#directory.path;
+  }
+
+  /** The version of this run: a number for `version_N`. */
+  get version(): number | string {
+    return this.#directory.version;
+  }
+
+  /**
+   * The writer, for images, text, histograms and all else that TensorBoard shows. Opens the file.
+   *
+   * @throws TensorBoardWriterError `log-dir-not-writable`
+   */
+  get experiment(): SummaryWriter {
+    if (this.#writer !== undefined) return this.#writer;
+    this.#writer = new SummaryWriter(this.logDir, { purgeStep: this.#purgeStep, flushSecs: this.#options.flushSecs });
+    this.#purgeStep = undefined;
+    this.#writeHparamsFile();
+    return this.#writer;
+  }
+
+  /** Writes each metric as a scalar. */
+  logMetrics(metrics: Metrics, step: number): void {
+    const writer = this.#open();
+    if (writer === undefined) return;
+    this.#lastStep = Math.max(this.#lastStep, step);
+    for (const tag in metrics) {
+      writer.addScalar(tag, metrics[tag] as number, step);
+      this.#tags.add(tag);
+    }
+  }
+
+  /**
+   * Takes hyper-parameters, nested ones too. They are written with the first row, and shown in TensorBoard from the first
+   * `save` on, with the metrics known by then; TensorBoard cannot change what it shows later.
+   */
+  logHyperparams(hparams: HyperParameters, metrics: Metrics = {}): void {
+    this.#hparams = { ...this.#hparams, ...hparams };
+    const some = Object.keys(this.#hparams).length > 0;
+    this.#unwritten = some;
+    this.#unshown = some && this.#options.logHparams;
+    void this.version; // settled now: loggers that share a directory must see it before one of them makes it
+    if (this.#writer !== undefined) this.#writeHparamsFile();
+    if (Object.keys(metrics).length > 0) this.logMetrics(metrics, this.#lastStep);
+  }
+
+  /** Brings what is buffered to disk. */
+  async save(): Promise<void> {
+    if (this.#writer === undefined && !this.#unwritten) return;
+    const writer = this.#open();
+    if (writer === undefined) return;
+    this.#showHparams(writer);
+    await writer.flush();
+  }
+
+  /**
+   * Closes the file and notes how the run ended. An interrupted run is left open in TensorBoard, since it may be resumed.
+   * The logger can be used again: the next row goes to a new file in the same directory.
+   */
+  async finalize(status: 'success' | 'failed' | 'interrupted'): Promise<void> {
+    if (this.#writer !== undefined || status === 'success') await this.save();
+    const writer = this.#writer;
+    this.#writer = undefined;
+    await writer?.close(ENDINGS[status]);
+  }
+
+  stateDict(): JsonObject {
+    return this.#directory.state();
+  }
+
+  /** Goes on in the directory of the saved run and hides what its files hold from `resumeStep` on. */
+  loadStateDict(state: JsonObject, resumeStep: number): void {
+    this.#writer?.flushSync();
+    void this.#writer?.close('running');
+    this.#writer = undefined;
+    this.#directory.restore(state);
+    this.#purgeStep = resumeStep;
+  }
+
+  #open(): SummaryWriter | undefined {
+    return this.#writer ?? this.#disk.attempt(() => this.experiment);
+  }
+
+  #writeHparamsFile(): void {
+    if (!this.#unwritten) return;
+    this.#unwritten = false;
+    this.#disk.attempt(() => writeHparamsFile(this.logDir, this.#hparams));
+  }
+
+  #showHparams(writer: SummaryWriter): void {
+    if (!this.#unshown || this.#shownIn === writer) return;
+    this.#unshown = false;
+    this.#shownIn = writer;
+    const metrics = this.#options.hparamMetrics ?? [...this.#tags].filter((tag) => tag !== 'epoch');
+    writer.addHparams(flatten(this.#hparams), metrics);
+  }
+}
+
+/** Nested parameters as `model/hidden`; lists and null as JSON, since TensorBoard knows only scalars and text. */
+function flatten(hparams: HyperParameters, path = ''): Hparams {
+  const flat: Record<string, string | number | boolean> = {};
+  for (const [key, value] of Object.entries(hparams)) {
+    const name = path === '' ? key : `${path}/${key}`;
+    if (value === undefined) continue;
+    if (isRecord(value)) Object.assign(flat, flatten(value, name));
+    else flat[name] = typeof value === 'object' ? JSON.stringify(value) : value;
+  }
+  return flat;
+}
+
+function isRecord(value: Json): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
