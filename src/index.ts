@@ -1,5 +1,11 @@
 export { EarlyStopping, type EarlyStoppingOptions } from './callbacks/early-stopping.ts';
+export { LambdaCallback, type LambdaHooks } from './callbacks/lambda-callback.ts';
+export { LearningRateMonitor, type LearningRateMonitorOptions } from './callbacks/learning-rate-monitor.ts';
 export { ModelCheckpoint, type ModelCheckpointOptions } from './callbacks/model-checkpoint.ts';
+export { ModelSummary, type ModelSummaryOptions } from './callbacks/model-summary.ts';
+export type { Output } from './callbacks/output.ts';
+export { ProgressBar, type ProgressBarOptions } from './callbacks/progress-bar.ts';
+export { summarize } from './callbacks/summary-table.ts';
 export { readCheckpoint } from './checkpoint/store.ts';
 export type {
   Callback,
@@ -50,6 +56,10 @@ export { describeEngines } from './engine/describe.ts';
 export { readsAreCheap } from './engine/info.ts';
 export { currentEngine, type StartEngineOptions, startEngine } from './engine/start.ts';
 export type { EngineInfo, EngineName, EngineReport } from './engine/types.ts';
+export { CSVLogger, type CSVLoggerOptions } from './loggers/csv-logger.ts';
+export { type LoggedRow, MemoryLogger } from './loggers/memory-logger.ts';
+export type { RunDirectoryOptions } from './loggers/run-directory.ts';
+export { TensorBoardLogger, type TensorBoardLoggerOptions } from './loggers/tensorboard-logger.ts';
 export * as losses from './losses/index.ts';
 export { checkLabels } from './losses/labels.ts';
 export * as metrics from './metrics/index.ts';
