@@ -32,7 +32,7 @@ const DEFAULTS = { labelSmoothing: 0, reduction: 'mean' as LossReduction, weight
  * Cross-entropy between logits and labels, with PyTorch's `cross_entropy` values. Labels are constants: no gradient
  * flows into them. A label outside 0 … classes - 1 counts as no class at all; `checkLabels` finds such labels.
  *
- * @param logits shape [batch, classes], before softmax
+ * @param logits shape [batch, classes], before softmax; mask classes with a number such as -1e9, not with -Infinity
  * @param labels class numbers of shape [batch] (any numeric dtype), or probabilities of shape [batch, classes]
  * @returns a scalar; with `reduction: 'none'` shape [batch]
  * @throws DataError `loss-shape` naming the shapes; ConfigError for wrong options
@@ -77,6 +77,7 @@ function targetOf(
   const [batch, classes] = logits.shape;
   const numbers = areClassNumbers('crossEntropy', logits, labels);
   const given = (numbers ? tf.oneHot(tf.cast(labels, 'int32'), classes) : labels) as tf.Tensor2D;
+  // One-hot rows are made as int32 and cast: the wasm kernel writes integers, whatever dtype it is asked for.
   const hard = tf.cast(given, 'float32');
   const smooth =
     labelSmoothing === 0 ? hard : tf.add(tf.mul(hard, 1 - labelSmoothing), tf.scalar(labelSmoothing / classes));

@@ -139,12 +139,13 @@ test('OneCycleLR cycles beta1 of Adam, and its three phases end where they shoul
     expectClose([scheduler.at(6)[0]?.lr ?? Number.NaN], [1 - (0.9 * (6 - top)) / top], 1e-12);
     expectClose([scheduler.at(20)[0]?.lr ?? Number.NaN], [0.001], 1e-12);
     expectClose([scheduler.at(20)[0]?.momentum ?? Number.NaN], [0.95], 1e-12);
-    for (let step = 1; step < 21; step++) scheduler.step();
+    for (let step = 1; step <= 21; step++) scheduler.step();
+    expect(scheduler.lastLr).toEqual(scheduler.at(20).map(({ lr }) => lr));
     expect(() => scheduler.step()).toThrowErrorMatchingInlineSnapshot(`
-      [ConfigError: OneCycleLR: step 21 is beyond the cycle: expected at most 20 calls of step().
+      [ConfigError: OneCycleLR: step 22 is beyond the cycle: expected at most 21 calls of step().
         help: set \`totalSteps\` to the number of optimizer steps of the whole run, and interval: 'step']
     `);
-    expect(scheduler.lastEpoch).toBe(20);
+    expect(scheduler.lastEpoch).toBe(21);
   }));
 
 test('ChainedScheduler multiplies factors', () =>

@@ -24,7 +24,7 @@ const schema = z.strictObject({
 export interface OneCycleLROptions {
   /** The highest rate: one for all parameter groups, or one each. */
   maxLr: number | readonly number[];
-  /** Calls of `step()` in the cycle, plus one: the number of optimizer steps. */
+  /** The number of optimizer steps in the cycle, which is the whole run. */
   totalSteps: number;
   /** The share of the cycle in which the rate rises. Default 0.3. */
   pctStart?: number | undefined;
@@ -54,7 +54,7 @@ interface Phase {
 
 /**
  * The one-cycle policy (Smith and Topin, "Super-convergence", 2018), with PyTorch's phases. Step it after every
- * optimizer step, at most `totalSteps - 1` times.
+ * optimizer step, at most `totalSteps` times.
  *
  * @example
  * ```ts
@@ -79,7 +79,7 @@ export class OneCycleLR extends LRScheduler {
   /** @throws ConfigError for a step beyond the cycle */
   at(epoch: number): ScheduledSettings[] {
     const { totalSteps, maxLr, divFactor, finalDivFactor, cycleMomentum, baseMomentum, maxMomentum } = this.#options;
-    if (epoch >= totalSteps) throw beyondCycle(epoch, totalSteps);
+    if (epoch > totalSteps) throw beyondCycle(epoch, totalSteps);
     const momenta = { low: maxMomentum, high: baseMomentum, last: maxMomentum };
     return this.scaled((_, __, group) => {
       const high = forGroup(maxLr, group);
@@ -88,10 +88,12 @@ export class OneCycleLR extends LRScheduler {
   }
 
   #between(epoch: number, values: Rates): number {
-    const index = this.#phases.findIndex(({ end }) => epoch <= end);
+    // The step after the last optimizer step finds the cycle at its end.
+    const position = Math.min(epoch, this.#options.totalSteps - 1);
+    const index = this.#phases.findIndex(({ end }) => position <= end);
     const { from, to, end } = this.#phases[index] as Phase;
     const start = this.#phases[index - 1]?.end ?? 0;
-    const progress = end === start ? 1 : (epoch - start) / (end - start);
+    const progress = end === start ? 1 : (position - start) / (end - start);
     if (this.#options.annealStrategy === 'cos') return cosineBetween(values[from], values[to], progress);
     return values[from] + (values[to] - values[from]) * progress;
   }
@@ -107,7 +109,7 @@ function phasesOf({ totalSteps, pctStart, threePhase }: z.output<typeof schema>)
 function beyondCycle(epoch: number, totalSteps: number): ConfigError {
   return new ConfigError(`OneCycleLR: step ${epoch} is beyond the cycle`, {
     code: 'scheduler-exhausted',
-    expected: `at most ${totalSteps - 1} calls of step()`,
+    expected: `at most ${totalSteps} calls of step()`,
     help: "set `totalSteps` to the number of optimizer steps of the whole run, and interval: 'step'",
   });
 }
