@@ -1,0 +1,98 @@
+/** What all stages have in common: the engine, the session, setup and teardown, and what happens when something throws. */
+import type { Callback, RunStage, TrainerView } from '../core/contracts.ts';
+import { ConfigError, messageOf } from '../core/errors.ts';
+import { startEngine } from '../engine/start.ts';
+import { attachHost, type LightningModule } from '../module/lightning-module.ts';
+import { arrangeCallbacks } from './attach-callbacks.ts';
+import { Dispatcher } from './dispatch.ts';
+import type { ResolvedData } from './inputs.ts';
+import { Session } from './session.ts';
+import type { TrainerCore } from './trainer-state.ts';
+
+/** Who runs what: the trainer as its callbacks see it, its parts, its own callbacks. */
+export interface SessionHost {
+  readonly view: TrainerView;
+  readonly core: TrainerCore;
+  readonly callbacks: readonly Callback[];
+}
+
+/**
+ * Runs `body` as a session of the trainer.
+ *
+ * @throws ConfigError `already-running`; whatever the body throws, after everybody has heard of it
+ */
+export async function runSession<T>(
+  host: SessionHost,
+  stage: RunStage,
+  module: LightningModule<never>,
+  data: ResolvedData,
+  body: (session: Session) => Promise<T>,
+): Promise<T> {
+  const { core } = host;
+  if (core.session !== undefined) throw alreadyRunning(stage, core.session.stage);
+  const session = open(host, stage, module);
+  try {
+    await startEngine({ engine: core.options.engine });
+    await data.datamodule?.prepareData();
+    await data.datamodule?.setup(stage);
+    await session.hooks.fire('setup', stage);
+    const result = await body(session);
+    await session.hooks.fire('teardown', stage);
+    await data.datamodule?.teardown(stage);
+    core.status = session.interrupted ? 'interrupted' : session.stoppedEarly ? 'stopped' : 'finished';
+    for (const logger of core.loggers) await logger.finalize?.(session.interrupted ? 'interrupted' : 'success');
+    return result;
+  } catch (error) {
+    core.status = 'failed';
+    await reportFailure(core, session, data, error);
+    throw error;
+  } finally {
+    session.dispose();
+    core.desk.settle();
+    attachHost(module, undefined);
+    core.session = undefined;
+  }
+}
+
+function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: LightningModule<never>): Session {
+  const { options, desk, progress, observers } = core;
+  const all = arrangeCallbacks(callbacks, module);
+  const hooks = new Dispatcher(view, module, all, observers);
+  const session = new Session({ stage, options, module, hooks, desk, progress });
+  core.callbacks = all;
+  core.session = session;
+  core.status = 'running';
+  desk.reset();
+  attachHost(module, {
+    trainer: view,
+    log: (name, value, given) => {
+      if (hooks.current !== undefined) desk.log(hooks.current, name, value, given);
+    },
+  });
+  return session;
+}
+
+/** Lets everybody hear of a failure. An error of theirs must not hide the one that is being reported. */
+async function reportFailure(core: TrainerCore, session: Session, data: ResolvedData, error: unknown): Promise<void> {
+  const attempts = [
+    () => session.hooks.fire('exception', error),
+    () => data.datamodule?.onException(error),
+    ...core.loggers.map((logger) => () => logger.finalize?.('failed')),
+  ];
+  for (const attempt of attempts) {
+    try {
+      await attempt();
+    } catch (second) {
+      process.emitWarning(`While a failed run was being closed: ${messageOf(second)}`);
+    }
+  }
+}
+
+function alreadyRunning(stage: RunStage, running: RunStage): ConfigError {
+  return new ConfigError(`trainer.${stage}`, {
+    code: 'already-running',
+    expected: 'an idle trainer',
+    got: `one in which \`${running}\` is running`,
+    help: 'await the first call, or use a second trainer',
+  });
+}

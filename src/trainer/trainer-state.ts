@@ -1,0 +1,180 @@
+/**
+ * The state of a trainer and the view of it that callbacks get: what runs, how far it is, what has been measured.
+ * `Trainer` adds the methods that start something.
+ */
+import { join } from 'node:path';
+import { writeCheckpoint } from '../checkpoint/store.ts';
+import type {
+  Callback,
+  LoggerLike,
+  Metrics,
+  OptimizerLike,
+  RunStage,
+  RunStatus,
+  TrainerView,
+} from '../core/contracts.ts';
+import { ConfigError } from '../core/errors.ts';
+import { collectCheckpoint } from './checkpoint-state.ts';
+import type { LogDesk } from './log-desk.ts';
+import type { Observers } from './observers.ts';
+import type { Optimization } from './optimization.ts';
+import type { ResolvedTrainerOptions } from './options.ts';
+import type { ProgressState } from './progress.ts';
+import type { Session } from './session.ts';
+import { validatesAtEpochEnd } from './validation-schedule.ts';
+
+/** What a trainer consists of; the runs that it starts share it. */
+export interface TrainerCore {
+  readonly options: ResolvedTrainerOptions;
+  readonly loggers: readonly LoggerLike[];
+  readonly progress: ProgressState;
+  readonly observers: Observers;
+  readonly desk: LogDesk;
+  /** The trainer's callbacks; while a module runs, with its own. */
+  callbacks: readonly Callback[];
+  session: Session | undefined;
+  /** That of the last fit, for a next one with the same module. */
+  optimization: Optimization | undefined;
+  status: RunStatus;
+}
+
+export abstract class TrainerState implements TrainerView {
+  /** @internal */
+  protected readonly core: TrainerCore;
+
+  protected constructor(core: TrainerCore) {
+    this.core = core;
+  }
+
+  /** The flags, with all defaults filled in. */
+  get options(): ResolvedTrainerOptions {
+    return this.core.options;
+  }
+  get callbacks(): readonly Callback[] {
+    return this.core.callbacks;
+  }
+  get loggers(): readonly LoggerLike[] {
+    return this.core.loggers;
+  }
+
+  /** Writes a checkpoint of everything, whole or not at all. Possible while a run goes on. */
+  async saveCheckpoint(
+    path: string,
+    { weightsOnly = false }: { weightsOnly?: boolean | undefined } = {},
+  ): Promise<void> {
+    const session = this.core.session;
+    if (session === undefined) throw notRunning('saveCheckpoint');
+    const partial = weightsOnly || session.stage !== 'fit';
+    await writeCheckpoint(path, await collectCheckpoint(session, this.core.callbacks, { weightsOnly: partial }));
+  }
+
+  logMetrics(metrics: Metrics, step: number): void {
+    this.core.desk.write({ ...metrics }, step, undefined);
+  }
+
+  get stage(): RunStage | undefined {
+    return this.core.session?.stage;
+  }
+  get status(): RunStatus {
+    return this.core.status;
+  }
+  get sanityChecking(): boolean {
+    return this.core.session?.sanityChecking ?? false;
+  }
+  get validating(): boolean {
+    return this.core.session?.validating ?? false;
+  }
+  get currentEpoch(): number {
+    return this.core.progress.epoch;
+  }
+  get globalStep(): number {
+    return this.core.progress.optimizerStep;
+  }
+  get globalBatch(): number {
+    return this.core.progress.globalBatch;
+  }
+  get loggedStep(): number {
+    return Math.max(0, this.core.progress.closedWindows - 1);
+  }
+  get maxEpochs(): number {
+    return this.options.maxEpochs;
+  }
+  get maxSteps(): number {
+    return this.options.maxSteps;
+  }
+  get numTrainingBatches(): number {
+    return this.core.session?.train?.count ?? 0;
+  }
+  get numValBatches(): readonly number[] {
+    return this.#counts('validate');
+  }
+  get numTestBatches(): readonly number[] {
+    return this.#counts('test');
+  }
+  get numPredictBatches(): readonly number[] {
+    return this.#counts('predict');
+  }
+  get estimatedSteppingBatches(): number {
+    const { maxEpochs, maxSteps, accumulateGradBatches } = this.options;
+    const steps = maxSteps === -1 ? Number.POSITIVE_INFINITY : maxSteps;
+    if (maxEpochs === -1) return steps;
+    return Math.min(steps, Math.ceil(this.numTrainingBatches / accumulateGradBatches) * maxEpochs);
+  }
+  get logEveryNSteps(): number {
+    return this.options.logEveryNSteps;
+  }
+  get fastDevRun(): boolean {
+    return this.options.fastDevRun;
+  }
+  get isLastBatch(): boolean {
+    return this.core.session?.isLastBatch ?? false;
+  }
+  get validatesAtEpochEnd(): boolean {
+    return validatesAtEpochEnd(this.options);
+  }
+  get shouldStop(): boolean {
+    return this.core.session?.shouldStop ?? false;
+  }
+  set shouldStop(stop: boolean) {
+    if (this.core.session !== undefined) this.core.session.shouldStop = stop;
+  }
+  get callbackMetrics(): Metrics {
+    return this.core.desk.callbackMetrics;
+  }
+  get loggedMetrics(): Metrics {
+    return this.core.desk.loggedMetrics;
+  }
+  get progressBarMetrics(): Metrics {
+    return this.core.desk.progressBarMetrics;
+  }
+  get optimizers(): readonly OptimizerLike[] {
+    return this.core.session?.hasOptimization ? [this.core.session.optimization.optimizer] : [];
+  }
+  get learningRates(): Metrics {
+    return this.core.session?.hasOptimization ? this.core.session.optimization.learningRates : {};
+  }
+  get defaultRootDir(): string {
+    return this.options.defaultRootDir;
+  }
+  get logDir(): string {
+    return (
+      this.loggers.find((logger) => logger.logDir !== undefined)?.logDir ?? join(this.options.defaultRootDir, 'runs')
+    );
+  }
+
+  #counts(stage: RunStage): readonly number[] {
+    const session = this.core.session;
+    if (session === undefined) return [];
+    const sources = session.stage === stage ? session.evaluation : stage === 'validate' ? session.val : [];
+    return sources.map((source) => source.count);
+  }
+}
+
+function notRunning(what: string): ConfigError {
+  return new ConfigError(`trainer.${what}`, {
+    code: 'not-running',
+    expected: 'a run that goes on',
+    got: 'an idle trainer',
+    help: 'call it from a callback or hook, or use ModelCheckpoint',
+  });
+}
