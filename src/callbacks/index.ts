@@ -1,0 +1,9 @@
+/** Callbacks: the public names of this folder, which are also the subpath `kelvin/callbacks`. */
+export { EarlyStopping, type EarlyStoppingOptions } from './early-stopping.ts';
+export { LambdaCallback, type LambdaHooks } from './lambda-callback.ts';
+export { LearningRateMonitor, type LearningRateMonitorOptions } from './learning-rate-monitor.ts';
+export { ModelCheckpoint, type ModelCheckpointOptions } from './model-checkpoint.ts';
+export { ModelSummary, type ModelSummaryOptions } from './model-summary.ts';
+export type { Output } from './output.ts';
+export { ProgressBar, type ProgressBarOptions } from './progress-bar.ts';
+export { summarize } from './summary-table.ts';
