@@ -15,10 +15,12 @@ export function isOutput(value: unknown): boolean {
 
 /** True for a terminal whose lines can be drawn over. */
 export function isTerminal(stream: Output): boolean {
-  return stream.isTTY === true && process.env['TERM'] !== 'dumb';
+  const { TERM } = process.env;
+  return stream.isTTY === true && TERM !== 'dumb';
 }
 
 /** True for a terminal, unless the environment asks for no colours (no-color.org). */
 export function wantsColour(stream: Output): boolean {
-  return isTerminal(stream) && !process.env['NO_COLOR'] && !process.env['NODE_DISABLE_COLORS'];
+  const { NO_COLOR, NODE_DISABLE_COLORS } = process.env;
+  return isTerminal(stream) && !NO_COLOR && !NODE_DISABLE_COLORS;
 }
