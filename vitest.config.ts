@@ -6,10 +6,11 @@ const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   resolve: {
-    alias: {
-      kelvin: source('./src/index.ts'),
-      'tensorboard-logger-ts': source('./packages/tensorboard-logger-ts/src/index.ts'),
-    },
+    alias: [
+      { find: /^kelvin$/, replacement: source('./src/index.ts') },
+      { find: /^kelvin\/([a-z]+)$/, replacement: `${source('./src/')}$1/index.ts` },
+      { find: 'tensorboard-logger-ts', replacement: source('./packages/tensorboard-logger-ts/src/index.ts') },
+    ],
   },
   test: {
     include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
