@@ -21,7 +21,7 @@ export async function fitLoop(session: Session, train: BatchSource): Promise<voi
     desk.books.train.epochEnded = true;
     session.epochEnded = true;
     await hooks.fire('trainEpochEnd');
-    optimization.afterMetrics('epoch', progress.epoch + 1, desk.callbackMetrics);
+    optimization.afterMetrics('epoch', progress.epoch + 1, () => desk.callbackMetrics);
     desk.write(desk.books.train.epochRow(), session.rowStep, progress.epoch);
     desk.closeEpoch('train');
     session.beginNextEpoch();
@@ -54,7 +54,7 @@ async function trainEpoch(session: Session, train: BatchSource): Promise<void> {
     }
     if (validationDue(session)) await validateWhileFitting(session);
     if (progress.optimizerStep > stepsBefore)
-      optimization.afterMetrics('step', progress.optimizerStep, desk.callbackMetrics);
+      optimization.afterMetrics('step', progress.optimizerStep, () => desk.callbackMetrics);
     await session.breathe();
     if (session.leavesEpoch) return;
   }
