@@ -131,7 +131,9 @@ export class TensorBoardLogger implements LoggerLike {
     await writer?.close(ENDINGS[status]);
   }
 
+  /** Writes what is buffered, so that rows up to here outlive whatever comes. */
   stateDict(): JsonObject {
+    this.#writer?.flushSync();
     return this.#directory.state();
   }
 

@@ -1,0 +1,102 @@
+import { LightningModule, ModelSummary, SGD, summarize, Trainer, tf } from 'kelvin';
+import { expect, test } from 'vitest';
+import { countText } from '../../src/callbacks/summary-table.ts';
+import { BoringModule, bare, boringLoader } from '../support/boring.ts';
+import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
+import { Paper } from './screen.ts';
+
+assertFileLeaksNothing();
+
+class Network extends LightningModule {
+  readonly scale = tf.variable(tf.zeros([3, 2]), true);
+  readonly net = tf.sequential({
+    layers: [
+      tf.layers.dense({ units: 32, inputShape: [64], name: 'first' }),
+      tf.layers.batchNormalization({ name: 'norm' }),
+      tf.sequential({ layers: [tf.layers.dense({ units: 10, inputShape: [32], name: 'inner' })], name: 'head' }),
+    ],
+  });
+  trainingStep() {}
+  override configureOptimizers() {
+    return new SGD(this.parameters(), { lr: 1 });
+  }
+}
+
+async function withNetwork(body: (module: Network) => void): Promise<void> {
+  await expectNoLeak(() => {
+    const module = new Network();
+    body(module);
+    module.dispose();
+  });
+}
+
+test('the table lists the fields and the layers of their models', async () => {
+  await withNetwork((module) => {
+    expect(`\n${summarize(module)}\n`).toMatchInlineSnapshot(`
+      "
+      Network
+      name         type                output shape  parameters
+      ─────────────────────────────────────────────────────────
+      scale        Variable            [3,2]                  6
+      net          Sequential          [?, 10]            2.5 K
+        net.first  Dense               [?, 32]            2.1 K
+        net.norm   BatchNormalization  [?, 32]              128
+        net.head   Sequential                               330
+      ─────────────────────────────────────────────────────────
+      2.5 K trainable, 64 non-trainable, 2.5 K parameters in total
+      0.010 MB of parameters
+      "
+    `);
+  });
+});
+
+test('the depth can be chosen', async () => {
+  await withNetwork((module) => {
+    const names = (maxDepth: number) =>
+      summarize(module, { maxDepth })
+        .split('\n')
+        .slice(3, -3)
+        .map((line) => line.trim().split(' ')[0]);
+    expect(names(0)).toEqual(['scale', 'net']);
+    expect(names(1)).toEqual(['scale', 'net', 'net.first', 'net.norm', 'net.head']);
+    expect(names(-1)).toEqual(['scale', 'net', 'net.first', 'net.norm', 'net.head', 'net.head.inner']);
+  });
+});
+
+test('frozen parts count as non-trainable', async () => {
+  await withNetwork((module) => {
+    module.freeze();
+    expect(summarize(module)).toContain('0 trainable, 2.5 K non-trainable, 2.5 K parameters in total');
+  });
+});
+
+test.for([
+  [0, '0'],
+  [123, '123'],
+  [999, '999'],
+  [1234, '1.2 K'],
+  [235_146, '235 K'],
+  [2_000_000, '2.0 M'],
+  [3_500_000_000, '3.5 B'],
+  [1e15, '1,000 T'],
+] as const)('%d parameters are %s', ([count, text]) => {
+  expect(countText(count)).toBe(text);
+});
+
+test('it is printed once before each fit', async () => {
+  const paper = new Paper();
+  const flags = { ...bare, barebones: false, enableProgressBar: false, logger: false, enableCheckpointing: false };
+  const trainer = new Trainer({ ...flags, callbacks: new ModelSummary({ stream: paper, maxDepth: 0 }), maxEpochs: 1 });
+  const module = new BoringModule();
+  await trainer.fit(module, boringLoader(2));
+  expect(paper.text).toBe(`${summarize(module, { maxDepth: 0 })}\n`);
+  await trainer.test(module, boringLoader(1));
+  expect(paper.text.match(/BoringModule/g)).toHaveLength(1);
+  module.dispose();
+});
+
+test('options are checked', () => {
+  expect(() => new ModelSummary({ maxDepth: -2 })).toThrow(
+    'ModelSummary: option `maxDepth`: expected a whole number of at least -1',
+  );
+});
