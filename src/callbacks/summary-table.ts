@@ -23,7 +23,7 @@ export function summarize(module: ModuleView, { maxDepth = 1 }: { maxDepth?: num
     ({ name, type, depth, outputShape, variables }): Cells => [
       '  '.repeat(depth) + name,
       type,
-      outputShape,
+      outputShape.replaceAll(/, */g, ', '),
       countText(sizeOf(variables)),
     ],
   );

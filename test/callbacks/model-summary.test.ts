@@ -8,7 +8,7 @@ import { Paper } from './screen.ts';
 assertFileLeaksNothing();
 
 class Network extends LightningModule {
-  readonly scale = tf.variable(tf.zeros([3, 2]), true);
+  readonly scale = tf.tidy(() => tf.variable(tf.zeros([3, 2]), true));
   readonly net = tf.sequential({
     layers: [
       tf.layers.dense({ units: 32, inputShape: [64], name: 'first' }),
@@ -37,7 +37,7 @@ test('the table lists the fields and the layers of their models', async () => {
       Network
       name         type                output shape  parameters
       ─────────────────────────────────────────────────────────
-      scale        Variable            [3,2]                  6
+      scale        Variable            [3, 2]                 6
       net          Sequential          [?, 10]            2.5 K
         net.first  Dense               [?, 32]            2.1 K
         net.norm   BatchNormalization  [?, 32]              128
