@@ -92,7 +92,7 @@ test('the loss gives way to a metric named like it', async () => {
 test('numbers are short', async () => {
   const paper = new Paper();
   class Numbers extends BoringModule {
-    override onTrainEpochStart(): void {
+    override trainingStep(batch: never) {
       const values = {
         loss: 0.98127,
         tiny: -1.2345e-5,
@@ -103,6 +103,7 @@ test('numbers are short', async () => {
         zero: 0,
       };
       this.logDict(values, { progBar: true });
+      return super.trainingStep(batch);
     }
   }
   const module = new Numbers();
