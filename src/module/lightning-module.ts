@@ -12,10 +12,10 @@ import type {
   TrainerView,
 } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
-import type { ModuleHooks } from '../core/hooks.ts';
 import type * as tf from '../core/tf.ts';
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
 import { plainHyperparameters } from './hyperparameters.ts';
+import type { ModuleHookMethods } from './module-hooks.ts';
 import type { ConfiguredOptimizers } from './optimizer-config.ts';
 import {
   type FoundVariable,
@@ -46,7 +46,7 @@ export let attachHost: (module: LightningModule<never>, host: ModuleHost | undef
 /** Whether a trainer runs a module now. For the trainer alone. */
 export let isAttached: (module: LightningModule<never>) => boolean;
 
-export interface LightningModule<B = unknown> extends ModuleHooks {
+export interface LightningModule<B = unknown> extends ModuleHookMethods {
   /** What the network computes. Used by `predictStep` unless that is overridden. */
   forward?(...inputs: never[]): unknown;
   /** One validation batch: log metrics, return whatever `onValidationBatchEnd` should see. */
