@@ -59,6 +59,8 @@ export class EarlyStopping implements Callback {
   #best: number;
   #stoppedEpoch = 0;
   #reason: string | undefined;
+  /** Restored from a checkpoint that was made between the decision to stop and the end of the run. */
+  #stopsAgain = false;
 
   constructor(options: EarlyStoppingOptions) {
     this.#options = parseOptions('EarlyStopping', schema, options);
@@ -86,6 +88,12 @@ export class EarlyStopping implements Callback {
     return this.#reason;
   }
 
+  /** A run that was killed after it had been stopped stops again, unless there is more patience now. */
+  onTrainStart(trainer: TrainerView): void {
+    if (this.#stopsAgain) trainer.shouldStop = true;
+    this.#stopsAgain = false;
+  }
+
   onTrainEpochEnd(trainer: TrainerView): void {
     if (this.#checksAtEpochEnd(trainer)) this.#check(trainer);
   }
@@ -104,6 +112,7 @@ export class EarlyStopping implements Callback {
     this.#best = (state.best as number | null) ?? this.#best;
     this.#stoppedEpoch = state.stoppedEpoch as number;
     this.#reason = (state.reason as string | null) ?? undefined;
+    this.#stopsAgain = this.#reason !== undefined && (this.#wait === 0 || this.#wait >= this.#options.patience);
   }
 
   #checksAtEpochEnd(trainer: TrainerView): boolean {

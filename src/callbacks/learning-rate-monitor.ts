@@ -1,6 +1,6 @@
 /** LearningRateMonitor: logs the learning rates, so that a schedule can be seen beside the loss. */
 import { z } from 'zod';
-import type { Callback, TrainerView } from '../core/contracts.ts';
+import type { Callback, JsonObject, TrainerView } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
 import { flag, oneOf, parseOptions } from '../core/options.ts';
 
@@ -47,9 +47,27 @@ export class LearningRateMonitor implements Callback {
     this.#options = parseOptions('LearningRateMonitor', schema, options);
   }
 
-  onTrainStart(trainer: TrainerView): void {
+  /** Tells two monitors of one trainer apart in a checkpoint. */
+  get stateKey(): string {
+    return `LearningRateMonitor(${JSON.stringify(this.#options)})`;
+  }
+
+  /** What was written last: a run that goes on within an accumulation window must not write it again. */
+  stateDict(): JsonObject {
+    return { lastX: this.#lastX, lastRow: this.#lastRow };
+  }
+
+  loadStateDict({ lastX, lastRow }: JsonObject): void {
+    this.#lastX = lastX as number;
+    this.#lastRow = lastRow as string;
+  }
+
+  onFitStart(): void {
     this.#lastX = -1;
     this.#lastRow = '';
+  }
+
+  onTrainStart(trainer: TrainerView): void {
     if (trainer.loggers.length > 0 || trainer.fastDevRun) return;
     throw new ConfigError('LearningRateMonitor', {
       code: 'no-logger',

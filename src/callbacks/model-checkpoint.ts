@@ -9,7 +9,7 @@ import type { Callback, JsonObject, Metrics, TrainerView } from '../core/contrac
 import { ConfigError } from '../core/errors.ts';
 import { flag, oneOf, parseOptions, text, wholeNumber } from '../core/options.ts';
 import { checkpointName, freePath } from './checkpoint-name.ts';
-import { missingMonitor } from './monitor.ts';
+import { isBetterScore, missingMonitor } from './monitor.ts';
 
 /** Options of {@link ModelCheckpoint}. */
 export interface ModelCheckpointOptions {
@@ -76,6 +76,8 @@ export class ModelCheckpoint implements Callback {
   #bestPath = '';
   #lastPath = '';
   #savedAtStep = -1;
+  /** What the newest checkpoint replaces: removed after it, unless the process ends in between. */
+  #dropped = '';
 
   constructor(options: ModelCheckpointOptions = {}) {
     this.#options = parseOptions('ModelCheckpoint', schema, options);
@@ -114,6 +116,11 @@ export class ModelCheckpoint implements Callback {
     this.#dirPath = this.#options.dirPath ?? join(trainer.logDir, 'checkpoints');
   }
 
+  /** Removes what a killed run could no longer remove. */
+  async onTrainStart(): Promise<void> {
+    if (this.#dropped !== '') await rm(this.#dropped, { force: true });
+  }
+
   async onTrainBatchEnd(trainer: TrainerView): Promise<void> {
     const { everyNTrainSteps } = this.#options;
     if (everyNTrainSteps === undefined || trainer.globalStep === 0) return;
@@ -132,11 +139,11 @@ export class ModelCheckpoint implements Callback {
   }
 
   async onTrainEnd(trainer: TrainerView): Promise<void> {
-    if (this.#options.saveLast && !trainer.fastDevRun) await this.#saveLast(trainer);
+    if (this.#options.saveLast) await this.#saveLast(trainer);
   }
 
   async onInterrupt(trainer: TrainerView): Promise<void> {
-    if (!trainer.fastDevRun) await this.#saveLast(trainer);
+    await this.#saveLast(trainer);
   }
 
   async onException(trainer: TrainerView): Promise<void> {
@@ -152,6 +159,7 @@ export class ModelCheckpoint implements Callback {
       lastPath: this.#lastPath,
       savedAtStep: this.#savedAtStep,
       dirPath: this.#dirPath ?? '',
+      dropped: this.#dropped,
     };
   }
 
@@ -161,6 +169,7 @@ export class ModelCheckpoint implements Callback {
     this.#kept = new Map(state.kept as [string, number][]);
     this.#lastPath = state.lastPath as string;
     this.#savedAtStep = state.savedAtStep as number;
+    this.#dropped = (state.dropped as string | undefined) ?? '';
   }
 
   #atEpoch(trainer: TrainerView): boolean {
@@ -171,8 +180,8 @@ export class ModelCheckpoint implements Callback {
   /** Saves what is due, but never twice at one step. */
   async #saveOnce(trainer: TrainerView): Promise<void> {
     if (trainer.fastDevRun || this.#savedAtStep === trainer.globalStep) return;
-    const metrics = trainer.callbackMetrics;
     this.#savedAtStep = trainer.globalStep;
+    const metrics = trainer.callbackMetrics;
     const score = this.#score(metrics);
     if (this.#isAmongBest(score)) await this.#keep(trainer, metrics, score);
     if (this.#options.saveLast) await this.#saveLast(trainer);
@@ -185,12 +194,14 @@ export class ModelCheckpoint implements Callback {
     this.#kept.set(path, score);
     if (this.#bestPath === '' || !this.#kept.has(this.#bestPath) || this.#better(score, this.bestModelScore))
       this.#bestPath = path;
+    this.#dropped = dropped ?? '';
     await this.#saveAs(trainer, path);
-    if (dropped !== undefined && dropped !== path) await rm(dropped, { force: true });
+    if (dropped !== undefined) await rm(dropped, { force: true });
+    this.#dropped = '';
   }
 
   async #saveLast(trainer: TrainerView): Promise<void> {
-    await this.#saveAs(trainer, join(this.#directory(trainer), 'last.ckpt'));
+    if (!trainer.fastDevRun) await this.#saveAs(trainer, join(this.#directory(trainer), 'last.ckpt'));
   }
 
   async #saveAs(trainer: TrainerView, path: string): Promise<void> {
@@ -221,15 +232,11 @@ export class ModelCheckpoint implements Callback {
   /** The kept checkpoint with the worst score; of equals the newest, so that ties keep the earliest. */
   #worst(): string {
     const entries = [...this.#kept];
-    const worst = entries.reduce((a, b) => (this.#better(a[1], b[1]) || a[1] === b[1] ? b : a));
-    return worst[0];
+    return entries.reduce((a, b) => (this.#better(a[1], b[1]) || a[1] === b[1] ? b : a))[0];
   }
 
-  /** Strictly better; NaN is worse than everything. */
   #better(score: number, than: number | undefined): boolean {
-    if (Number.isNaN(score)) return false;
-    if (than === undefined || Number.isNaN(than)) return true;
-    return this.#options.mode === 'min' ? score < than : score > than;
+    return isBetterScore(this.#options.mode, score, than);
   }
 
   #freePath(trainer: TrainerView, metrics: Metrics): Promise<string> {
@@ -244,6 +251,5 @@ export class ModelCheckpoint implements Callback {
   }
 }
 
-function conflict(option: string, expected: string, got: string): ConfigError {
-  return new ConfigError(`ModelCheckpoint: option \`${option}\``, { code: 'conflicting-options', expected, got });
-}
+const conflict = (option: string, expected: string, got: string): ConfigError =>
+  new ConfigError(`ModelCheckpoint: option \`${option}\``, { code: 'conflicting-options', expected, got });

@@ -12,3 +12,10 @@ export function missingMonitor(owner: string, monitor: string, metrics: Metrics)
     help: `log it: \`this.log('${monitor}', value)\` in \`validationStep\` or \`trainingStep\``,
   });
 }
+
+/** Strictly better; NaN is worse than everything. */
+export function isBetterScore(mode: 'min' | 'max', score: number, than: number | undefined): boolean {
+  if (Number.isNaN(score)) return false;
+  if (than === undefined || Number.isNaN(than)) return true;
+  return mode === 'min' ? score < than : score > than;
+}

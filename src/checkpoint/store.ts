@@ -3,10 +3,11 @@
  * renamed, and carries a SHA-256 of its content that is verified when it is read.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Checkpoint, HostTensor } from '../core/contracts.ts';
 import { CheckpointError, messageOf } from '../core/errors.ts';
+import { removeAbandoned, syncDirectory, temporaryName, writeThrough } from './durable.ts';
 import { decodeSafetensors, encodeSafetensors, SafetensorsFormatError } from './safetensors.ts';
 
 /** Version of the layout below; files of older versions stay readable. */
@@ -17,8 +18,6 @@ const CHECKSUM = 'kelvin.sha256';
 const NON_FINITE = '$number';
 const UNSIGNED = '0'.repeat(64);
 
-let written = 0;
-
 /**
  * Writes a checkpoint. Whatever happens meanwhile, `path` is afterwards either the new file, whole, or what it was.
  *
@@ -28,9 +27,10 @@ export async function writeCheckpoint(path: string, { state, tensors }: Checkpoi
   const json = toJson({ ...state, format: FORMAT_VERSION });
   const file = Buffer.from(encodeSafetensors({ tensors, metadata: { [CHECKSUM]: UNSIGNED, [STATE]: json } }));
   sign(file);
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${++written}.tmp`);
+  const temporary = join(dirname(path), temporaryName(basename(path)));
   try {
     await mkdir(dirname(path), { recursive: true });
+    await removeAbandoned(dirname(path));
     await writeThrough(temporary, file);
     await rename(temporary, path);
     await syncDirectory(dirname(path));
@@ -137,10 +137,8 @@ async function whatIsThere(directory: string): Promise<string> {
 }
 
 async function newestSound(directory: string, except: string): Promise<string | undefined> {
-  const paths = (await checkpointNames(directory))
-    .map((name) => join(directory, name))
-    .filter((path) => path !== except);
-  for (const path of await newestFirst(paths)) {
+  for (const path of await checkpointsIn(directory)) {
+    if (path === except) continue;
     try {
       parse(path, await readFile(path));
       return path;
@@ -151,8 +149,13 @@ async function newestSound(directory: string, except: string): Promise<string | 
   return undefined;
 }
 
+/** The paths of the checkpoints in a directory, the newest first; none where there is no directory. */
+export async function checkpointsIn(directory: string): Promise<string[]> {
+  return newestFirst((await checkpointNames(directory)).map((name) => join(directory, name)));
+}
+
 /** Paths by time of change, the newest first. Those that are gone meanwhile are left out. */
-export async function newestFirst(paths: readonly string[]): Promise<string[]> {
+async function newestFirst(paths: readonly string[]): Promise<string[]> {
   const date = (path: string) =>
     stat(path).then(
       ({ mtimeMs }) => [{ path, time: mtimeMs }],
@@ -166,24 +169,4 @@ export async function newestFirst(paths: readonly string[]): Promise<string[]> {
 export async function checkpointNames(directory: string): Promise<string[]> {
   const names = await readdir(directory).catch(() => []);
   return names.filter((name) => name.endsWith('.ckpt') && !name.startsWith('.')).sort();
-}
-
-async function writeThrough(path: string, content: Uint8Array): Promise<void> {
-  const handle = await open(path, 'w');
-  try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return; // directories cannot be opened there
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -5,7 +5,8 @@
  *
  * Validation within fit has a randomness of its own, so that training does not depend on it.
  * Within one hook callbacks come first, in the order given, checkpoint callbacks last; then the module. At
- * `trainEpochEnd` the callbacks that judge what the module logs there (early stopping, checkpoints) come after it.
+ * `trainEpochEnd` the callbacks that judge what the module logs there (early stopping, checkpoints) come after it, and
+ * checkpoint callbacks do so at `trainBatchEnd` and `validationEnd` as well: a checkpoint has in it what the module did.
  *
  * ```text
  * fit:  prepareData > setup > configureModel > (restore weights, callbacks) > configureOptimizers > fitStart

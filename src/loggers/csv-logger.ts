@@ -37,7 +37,7 @@ export class CSVLogger implements LoggerLike {
   readonly #disk = new DiskGuard('CSVLogger');
   #file: CsvFile | undefined;
   #waiting: CsvRow[] = [];
-  #resume: { readonly rows: number; readonly step: number } | undefined;
+  #resume: { readonly rows: number | undefined; readonly step: number } | undefined;
   #hparams: HyperParameters = {};
   #unwritten = false;
 
@@ -83,20 +83,20 @@ export class CSVLogger implements LoggerLike {
   /** Writes what waits, so that rows up to here outlive whatever comes. */
   stateDict(): JsonObject {
     this.#flush();
-    const rows = this.#disk.attempt(() => this.#open().rows) ?? 0;
-    return { ...this.#directory.state(), rows };
+    const rows = this.#disk.attempt(() => this.#open().rows);
+    return { ...this.#directory.state(), ...(rows !== undefined && { rows }) };
   }
 
   /**
-   * Goes on in the directory of the saved run. What it logged after the checkpoint is dropped at the first write: rows
-   * from `resumeStep` on, and those with an x axis of their own.
+   * Goes on in the directory of the saved run. What it logged after the checkpoint is dropped at the first write; of a
+   * state that does not tell, rows from `resumeStep` on and those with an x axis of their own.
    */
   loadStateDict(state: JsonObject, resumeStep: number): void {
     this.#flush();
     this.#file = undefined;
-    this.#directory.restore(state);
+    const isSame = this.#directory.restore(state);
     const { rows } = state;
-    this.#resume = { rows: typeof rows === 'number' ? rows : 0, step: resumeStep };
+    this.#resume = { rows: isSame && typeof rows === 'number' ? rows : undefined, step: resumeStep };
   }
 
   #flush(): void {
@@ -115,8 +115,9 @@ export class CSVLogger implements LoggerLike {
     this.#file = file;
     if (this.#resume !== undefined) {
       const { rows, step: resumeStep } = this.#resume;
-      // At the end of an epoch the checkpoint comes before the epoch's own row, which is not written again.
-      file.filter(({ epoch = '', step }, index) => index < rows || (epoch !== '' && Number(step) < resumeStep));
+      file.filter(({ epoch = '', step }, index) =>
+        rows === undefined ? epoch !== '' && Number(step) < resumeStep : index < rows,
+      );
       this.#resume = undefined;
     }
     return file;

@@ -55,10 +55,15 @@ export class RunDirectory {
     return { name: this.#name, version: this.version };
   }
 
-  /** Goes on in the directory of the run that is resumed, unless the options name another one. */
-  restore({ name, version }: JsonObject): void {
-    if (this.#given !== undefined || name !== this.#name) return;
-    if (typeof version === 'number' || typeof version === 'string') this.#version = version;
+  /**
+   * Goes on in the directory of the run that is resumed, unless the options name another one.
+   *
+   * @returns whether this is now the directory of that run
+   */
+  restore({ name, version }: JsonObject): boolean {
+    const known = typeof version === 'number' || typeof version === 'string';
+    if (name === this.#name && known && this.#given === undefined) this.#version = version;
+    return name === this.#name && known && this.version === version;
   }
 }
 

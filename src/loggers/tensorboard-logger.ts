@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { HyperParameters, Json, JsonObject, LoggerLike, Metrics } from '../core/contracts.ts';
 import { flag, numberBetween, parseOptions } from '../core/options.ts';
 import { DiskGuard, writeHparamsFile } from './disk.ts';
+import { cutEventFiles, eventFileSizes, type FileSizes, SUFFIX } from './event-files.ts';
 import { RunDirectory, type RunDirectoryOptions, runDirectorySchema } from './run-directory.ts';
 
 /** Options of {@link TensorBoardLogger}. */
@@ -32,8 +33,8 @@ const ENDINGS = { success: 'success', failed: 'failure', interrupted: 'running' 
  * Logs to TensorBoard: `<saveDir>/<name>/version_N` holds event files and `hparams.yaml`. View with
  * `tensorboard --logdir <saveDir>`. A disk that takes nothing is reported once and never ends the training.
  *
- * After a resume TensorBoard shows no step twice. Validation logged per step has an x axis of its own, for which this
- * can hide too much; values per epoch are always whole.
+ * A resumed run goes on in the same directory, and what was logged after the checkpoint is cut off its files: the curves
+ * are those of a run that never stopped. A TensorBoard that was open meanwhile shows old points until it is reloaded.
  *
  * @param saveDir the directory above all experiments
  * @throws ConfigError `unknown-option` or `invalid-option`
@@ -52,6 +53,7 @@ export class TensorBoardLogger implements LoggerLike {
   readonly #tags = new Set<string>();
   #writer: SummaryWriter | undefined;
   #purgeStep: number | undefined;
+  #cut: FileSizes | undefined;
   #hparams: HyperParameters = {};
   #unshown = false;
   #shownIn: SummaryWriter | undefined;
@@ -80,8 +82,15 @@ export class TensorBoardLogger implements LoggerLike {
    */
   get experiment(): SummaryWriter {
     if (this.#writer !== undefined) return this.#writer;
-    this.#writer = new SummaryWriter(this.logDir, { purgeStep: this.#purgeStep, flushSecs: this.#options.flushSecs });
+    const [purgeStep, cut] = [this.#purgeStep, this.#cut];
+    if (cut !== undefined) this.#disk.attempt(() => cutEventFiles(this.logDir, cut));
+    this.#writer = new SummaryWriter(this.logDir, {
+      purgeStep,
+      flushSecs: this.#options.flushSecs,
+      filenameSuffix: SUFFIX,
+    });
     this.#purgeStep = undefined;
+    this.#cut = undefined;
     this.#writeHparamsFile();
     return this.#writer;
   }
@@ -134,16 +143,25 @@ export class TensorBoardLogger implements LoggerLike {
   /** Writes what is buffered, so that rows up to here outlive whatever comes. */
   stateDict(): JsonObject {
     this.#writer?.flushSync();
-    return this.#directory.state();
+    const files = this.#cut ?? this.#disk.attempt(() => eventFileSizes(this.logDir));
+    return { ...this.#directory.state(), lastStep: this.#lastStep, ...(files && { files }) };
   }
 
-  /** Goes on in the directory of the saved run and hides what its files hold from `resumeStep` on. */
+  /**
+   * Goes on in the directory of the saved run. At the first write its files are cut back to what they held then; of a
+   * state without that knowledge, everything from `resumeStep` on is hidden.
+   */
   loadStateDict(state: JsonObject, resumeStep: number): void {
     this.#writer?.flushSync();
     void this.#writer?.close('running');
     this.#writer = undefined;
-    this.#directory.restore(state);
-    this.#purgeStep = resumeStep;
+    const { files, lastStep } = state;
+    const isSame = this.#directory.restore(state);
+    const known = isSame && typeof files === 'object' && typeof lastStep === 'number';
+    this.#cut = known ? (files as FileSizes) : undefined;
+    this.#lastStep = known ? lastStep : 0;
+    // A TensorBoard that runs has read what is cut off: it is told to forget what no kept row can be hidden by.
+    this.#purgeStep = known ? Math.max(resumeStep, lastStep + 1) : resumeStep;
   }
 
   #open(): SummaryWriter | undefined {

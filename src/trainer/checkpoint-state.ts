@@ -31,22 +31,24 @@ export async function collectCheckpoint(
 }
 
 function collectTraining(session: Session, callbacks: readonly Callback[], { state, tensors }: Checkpoint): void {
-  const { desk, optimization, resumePoint, train, val } = session;
-  const progress = resumePoint?.progress ?? session.progress;
+  const { desk, optimization, resumePoint, undoneValidation: undone, train, val } = session;
+  const progress = resumePoint?.progress ?? { ...session.progress, ...undone?.progress };
   const log = desk.state();
   const withState = callbacks.filter((callback) => callback.stateDict);
   Object.assign(state, {
     progress: { ...progress, elapsed: session.elapsed } satisfies ProgressState,
     isLastBatch: resumePoint === undefined && session.isLastBatch,
     unsettled: resumePoint === undefined ? ((session.unsettled ?? null) as Json) : null,
+    owesRow: session.owesRow,
+    owedEpochRow: owedEpochRow(session) as Json,
     window: collectWindow(session, tensors),
     optimizer: collectOptimizer(session, tensors),
     schedulers: optimization.schedulerStates(),
     callbacks: Object.fromEntries(withState.map((callback) => [stateKey(callback), callback.stateDict?.() ?? {}])),
     log: { ...log, train: resumePoint?.book ?? log.train } as unknown as Json,
-    loggers: desk.loggers.map((logger) => logger.stateDict?.() ?? null),
+    loggers: undone?.loggers ?? desk.loggerStates(),
     loaders: [train, ...val].map(loaderSeed),
-    random: globalRandom().state() as readonly number[],
+    random: (session.trainingRandom ?? globalRandom().state()) as readonly number[],
   });
 }
 
@@ -80,6 +82,7 @@ export function restoreTraining(session: Session, callbacks: readonly Callback[]
   Object.assign(session.progress, state.progress);
   session.isLastBatch = state.isLastBatch as boolean;
   session.unsettled = (state.unsettled as UnsettledBatch | null) ?? undefined;
+  session.owesRow = session.unsettled !== undefined && state.owesRow === true;
   restoreOptimizer(session, checkpoint);
   restoreWindow(session, checkpoint);
   session.optimization.loadSchedulerStates(state.schedulers as JsonObject[]);
@@ -93,6 +96,21 @@ export function restoreTraining(session: Session, callbacks: readonly Callback[]
     restoreLoader(source, (state.loaders as (number | null)[])[i] ?? null);
   });
   globalRandom().restore(state.random as unknown as RandomState);
+  const owed = (state.owedEpochRow ?? null) as OwedRow | null;
+  if (owed !== null) session.desk.write({ ...owed.row }, owed.step, owed.epoch);
+}
+
+/** A row that was due when the checkpoint was made and is written by the run that goes on from it. */
+interface OwedRow {
+  readonly row: Readonly<Record<string, number>>;
+  readonly step: number;
+  readonly epoch: number;
+}
+
+/** The row of an epoch whose batches are over, for a checkpoint that is made before that row is written. */
+function owedEpochRow({ resumePoint, epochRowWritten, desk, rowStep, progress }: Session): OwedRow | null {
+  if (resumePoint === undefined || epochRowWritten) return null;
+  return { row: desk.books.train.epochRow(), step: rowStep, epoch: progress.epoch };
 }
 
 /** The key of a callback's state in a checkpoint. */

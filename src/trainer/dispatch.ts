@@ -1,5 +1,5 @@
 /**
- * Calls the hooks: callbacks in order, checkpoint callbacks last, then the module, then the listeners of `trainer.on`.
+ * Calls the hooks: callbacks in order, then the module, then the listeners of `trainer.on`; checkpoint callbacks last.
  * Who listens to what is looked up once per run, so that a hook that nobody implements costs nothing.
  */
 import type { Callback, TrainerView } from '../core/contracts.ts';
@@ -8,6 +8,9 @@ import { HOOK_NAMES, HOOKS, type HookArgs, type HookName, hookMethod, type LogHo
 import { isThenable } from '../core/tensors.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import type { Observers } from './observers.ts';
+
+/** Hooks in which checkpoints are made: these must hold what the module's own hook has done. */
+const SAVING: ReadonlySet<HookName> = new Set(['trainBatchEnd', 'validationEnd']);
 
 type Receiver = (...args: readonly unknown[]) => unknown;
 type Method = ((...args: readonly unknown[]) => unknown) | undefined;
@@ -111,10 +114,12 @@ function receiversOf(
   };
   const hook = receivers === 'C' ? undefined : (module as unknown as Record<string, Method>)[method];
   const own: Receiver[] = hook === undefined ? [] : [(...args) => hook.apply(module, args as unknown[])];
-  if (name !== 'trainEpochEnd') return [...callbacks.flatMap(bind), ...own];
-  const monitors = callbacks.filter((callback) => callback.role === 'monitor');
   const checkpoints = callbacks.filter((callback) => callback.role === 'checkpoint');
-  const others = callbacks.filter((callback) => !monitors.includes(callback) && !checkpoints.includes(callback));
+  const rest = callbacks.filter((callback) => !checkpoints.includes(callback));
+  if (SAVING.has(name)) return [...rest.flatMap(bind), ...own, ...checkpoints.flatMap(bind)];
+  if (name !== 'trainEpochEnd') return [...callbacks.flatMap(bind), ...own];
+  const monitors = rest.filter((callback) => callback.role === 'monitor');
+  const others = rest.filter((callback) => !monitors.includes(callback));
   return [...others.flatMap(bind), ...own, ...monitors.flatMap(bind), settleEpoch, ...checkpoints.flatMap(bind)];
 }
 

@@ -1,6 +1,6 @@
 /** The evaluation loop: validation, within `fit` and on its own, the sanity check before training, and test. */
 
-import { withIsolatedRandom } from '../core/seed.ts';
+import { globalRandom, withIsolatedRandom } from '../core/seed.ts';
 import { disposeTensors } from '../core/tensors.ts';
 import { rememberModes } from '../module/lifecycle.ts';
 import { type BatchSource, emptyLoader, iterate, release } from './loaders.ts';
@@ -41,6 +41,7 @@ export async function evaluationLoop(
     desk.atBatch(undefined, -1);
     await hooks.fire(`${kind}EpochEnd`);
     desk.write(book.epochRow(), session.rowStep, session.progress.epoch);
+    session.undoneValidation = undefined;
     await hooks.fire(`${kind}End`);
     return book.resultsBySource(sources.length);
   } finally {
@@ -57,11 +58,18 @@ export async function evaluationLoop(
  * and without it.
  */
 export async function validateWhileFitting(session: Session): Promise<void> {
-  const { progress } = session;
+  const { progress, desk } = session;
   const { validationBatches, validatedBatch } = progress;
+  const before = { validationBatches, validatedBatch };
+  session.undoneValidation = { progress: before, loggers: desk.loggerStates() };
+  session.trainingRandom = globalRandom().state();
   progress.validatedBatch = progress.globalBatch;
-  const results = await withIsolatedRandom(() => evaluationLoop(session, 'validation', session.val));
-  if (results === undefined) Object.assign(progress, { validationBatches, validatedBatch });
+  try {
+    const results = await withIsolatedRandom(() => evaluationLoop(session, 'validation', session.val));
+    if (results === undefined) Object.assign(progress, before);
+  } finally {
+    session.trainingRandom = undefined;
+  }
 }
 
 /**

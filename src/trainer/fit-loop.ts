@@ -13,7 +13,7 @@ import { validationDue } from './validation-schedule.ts';
 export async function fitLoop(session: Session, train: BatchSource): Promise<void> {
   const { hooks } = session;
   await hooks.fire('trainStart');
-  await settleBatch(session);
+  await settleResumedBatch(session);
   while (!session.isDone) {
     const complete = await trainEpoch(session, train);
     if (session.interrupted) break;
@@ -56,6 +56,14 @@ async function trainEpoch(session: Session, train: BatchSource): Promise<boolean
   return true;
 }
 
+/** A checkpoint that was made right after a batch goes on with what follows it, the end of the epoch included. */
+async function settleResumedBatch(session: Session): Promise<void> {
+  if (session.unsettled === undefined) return;
+  if (session.owesRow) session.writeStepRow();
+  await settleBatch(session);
+  if (!session.interrupted && session.leavesEpoch) await endEpoch(session, session.isLastBatch);
+}
+
 /** What follows a batch: validation, and the schedulers that wait for its metrics. A resumed run may begin with it. */
 async function settleBatch(session: Session): Promise<void> {
   const { unsettled, progress, optimization, desk } = session;
@@ -75,6 +83,7 @@ async function endEpoch(session: Session, complete: boolean): Promise<void> {
   hooks.settleEpoch = () => {
     if (complete) optimization.afterMetrics('epoch', progress.epoch + 1, () => desk.callbackMetrics);
     desk.write(book.epochRow(), session.rowStep, progress.epoch);
+    session.epochRowWritten = true;
   };
   await hooks.fire('trainEpochEnd');
   desk.closeEpoch('train');

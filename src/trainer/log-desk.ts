@@ -2,7 +2,7 @@
  * Where `log()` arrives: finds the book of the stage, the rule of the hook and the size of the batch, and sends the rows
  * that are due to the loggers.
  */
-import type { LoggerLike, LogOptions, LogValue, Metrics } from '../core/contracts.ts';
+import type { JsonObject, LoggerLike, LogOptions, LogValue, Metrics } from '../core/contracts.ts';
 import { LOG_RULES, type LogHook, logRule } from '../core/hooks.ts';
 import { batchSizeOf } from '../core/tensors.ts';
 import { LogBook, type LogBookState } from '../module/log-book.ts';
@@ -65,6 +65,11 @@ export class LogDesk {
     const { step: ownStep, ...metrics } = row;
     const withEpoch: Metrics = epoch === undefined || ownStep !== undefined ? metrics : { ...metrics, epoch };
     for (const logger of this.loggers) logger.logMetrics(withEpoch, ownStep ?? step);
+  }
+
+  /** What the loggers need to go on from here; what they hold is on disk afterwards. */
+  loggerStates(): (JsonObject | null)[] {
+    return this.loggers.map((logger) => logger.stateDict?.() ?? null);
   }
 
   /** Has the loggers bring to disk what they hold. */

@@ -1,6 +1,7 @@
 /** Finds the checkpoint that `ckptPath` means, and loads weights from it. */
-import { join } from 'node:path';
-import { checkpointNames, newestFirst, readCheckpoint } from '../checkpoint/store.ts';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { checkpointsIn, readCheckpoint } from '../checkpoint/store.ts';
 import type { Callback, Checkpoint } from '../core/contracts.ts';
 import { CheckpointError, ConfigError } from '../core/errors.ts';
 import type { Session } from './session.ts';
@@ -24,7 +25,7 @@ export async function resolveCheckpoint(
 ): Promise<Checkpoint | undefined> {
   if (ckptPath === undefined) return undefined;
   if (ckptPath === 'best') return readCheckpoint(bestPath(callbacks));
-  if (ckptPath === 'last') return readCheckpoint(await lastPath(callbacks, logDir));
+  if (ckptPath === 'last') return readNewest(callbacks, logDir);
   return readCheckpoint(ckptPath);
 }
 
@@ -58,13 +59,36 @@ function bestPath(callbacks: readonly Callback[]): string {
   });
 }
 
-async function lastPath(callbacks: readonly Callback[], logDir: string): Promise<string> {
-  const directory = keepers(callbacks)[0]?.dirPath ?? join(logDir, 'checkpoints');
-  const paths = (await checkpointNames(directory)).map((name) => join(directory, name));
-  const [newest] = await newestFirst(paths);
-  if (newest !== undefined) return newest;
-  throw new CheckpointError(`There is no checkpoint in ${directory}`, {
+/** The newest checkpoint that is whole. A damaged one is passed over with a warning. */
+async function readNewest(callbacks: readonly Callback[], logDir: string): Promise<Checkpoint> {
+  const given = keepers(callbacks)[0]?.dirPath;
+  const directories = given === undefined ? await directoriesOfRuns(logDir) : [given];
+  let firstFailure: CheckpointError | undefined;
+  for (const directory of directories) {
+    for (const path of await checkpointsIn(directory)) {
+      try {
+        return await readCheckpoint(path);
+      } catch (error) {
+        if (!(error instanceof CheckpointError) || error.code !== 'checkpoint-corrupt') throw error;
+        firstFailure ??= error;
+        const text = `The checkpoint ${path} is damaged, and the one before it is used: ${error.got ?? ''}`;
+        process.emitWarning(text, { type: 'KelvinWarning', code: error.code });
+      }
+    }
+    if (firstFailure !== undefined) throw firstFailure;
+  }
+  throw new CheckpointError(`There is no checkpoint in ${directories[0]}`, {
     code: 'checkpoint-not-found',
     help: "leave out `ckptPath: 'last'` to start afresh, or give a path",
   });
+}
+
+/** Where a run with default directories has its checkpoints: its own first, then those of earlier versions. */
+async function directoriesOfRuns(logDir: string): Promise<string[]> {
+  const version = (name: string): number => Number(/^version_(\d+)$/.exec(name)?.[1] ?? -1);
+  const own = version(basename(logDir));
+  const names = own < 0 ? [] : await readdir(dirname(logDir)).catch(() => []);
+  const earlier = names.filter((name) => version(name) >= 0 && version(name) < own);
+  const runs = earlier.sort((a, b) => version(b) - version(a)).map((name) => join(dirname(logDir), name));
+  return [logDir, ...runs].map((run) => join(run, 'checkpoints'));
 }

@@ -58,7 +58,7 @@ export async function runFit(
   checkEpochLimit(session);
   const stopListening = options.handleSignals ? listenForSignals(() => session.interrupt()) : () => {};
   try {
-    if (!session.isDone) {
+    if (!session.isDone || session.unsettled !== undefined) {
       if (progress.epochBatch === 0) await sanityCheck(session);
       await fitLoop(session, session.train);
     }

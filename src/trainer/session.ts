@@ -2,8 +2,9 @@
  * One call of `fit`, `validate`, `test` or `predict`: everything that its loop works with. Made by the trainer, handed to
  * the loops, gone afterwards; what outlives it (counters, optimizer, metrics) belongs to the trainer.
  */
-import type { RunStage } from '../core/contracts.ts';
+import type { JsonObject, RunStage } from '../core/contracts.ts';
 import { milliseconds } from '../core/duration.ts';
+import type { RandomState } from '../core/random.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import type { LogBookState } from '../module/log-book.ts';
 import { AccumulationWindow } from './accumulation.ts';
@@ -28,6 +29,12 @@ export interface SessionParts {
 export interface UnsettledBatch {
   /** Whether the optimizer took a step. */
   readonly stepped: boolean;
+}
+
+/** What a validation within fit is to be begun anew from, until it is over. */
+export interface UndoneValidation {
+  readonly progress: Pick<ProgressState, 'validationBatches' | 'validatedBatch'>;
+  readonly loggers: readonly (JsonObject | null)[];
 }
 
 /** A place in training to go on from. */
@@ -57,6 +64,14 @@ export class Session {
   interrupted = false;
   /** Set between `trainBatchEnd` and the end of the validation after it: what of the batch is still to be done. */
   unsettled: UnsettledBatch | undefined;
+  /** The row of that batch has not been written. */
+  owesRow = false;
+  /** Set from the start of a validation within fit to its last hook: a checkpoint made then does it again. */
+  undoneValidation: UndoneValidation | undefined;
+  /** The random stream of training, while a validation draws from the same one. */
+  trainingRandom: RandomState | undefined;
+  /** The row of the epoch that ends has been written. */
+  epochRowWritten = true;
   /** Where a checkpoint made now goes on, when that is not where training stands. */
   resumePoint: ResumePoint | undefined;
   #optimization: Optimization | undefined;
@@ -154,10 +169,12 @@ export class Session {
     this.progress.epochBatch++;
     this.progress.globalBatch++;
     this.unsettled = batch;
+    this.owesRow = true;
   }
 
   /** Writes the row of the batch that was just trained on, when it is due. */
   writeStepRow(): void {
+    this.owesRow = false;
     const { logEveryNSteps } = this.options;
     if (logEveryNSteps === 0 || this.windowBatch !== 0 || this.progress.closedWindows % logEveryNSteps !== 0) return;
     if (this.desk.loggers.length === 0) return;
@@ -177,6 +194,7 @@ export class Session {
    * its last batch, in the middle of it.
    */
   closeEpoch({ complete }: { complete: boolean }): void {
+    this.epochRowWritten = false;
     const { epoch } = this.progress;
     this.resumePoint = complete
       ? { progress: { ...this.progress, epoch: epoch + 1, epochBatch: 0 }, book: { entries: [] } }

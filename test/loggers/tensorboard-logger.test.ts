@@ -102,8 +102,11 @@ test('two fits with one logger write two files of one run', async () => {
 test('a resumed run goes on in the same directory and shows no step twice', async () => {
   const directory = freshDirectory();
   const first = new TensorBoardLogger(directory);
-  for (let step = 0; step < 6; step++) first.logMetrics({ loss: step, epoch: 0 }, step);
+  first.logMetrics({ seen: 1 }, 1000); // on an x axis of its own, far ahead of the other
+  for (let step = 0; step < 4; step++) first.logMetrics({ loss: step, epoch: 0 }, step);
   const state = first.stateDict();
+  for (let step = 4; step < 6; step++) first.logMetrics({ loss: step, epoch: 0 }, step);
+  first.logMetrics({ seen: 2 }, 3); // dropped, although its x value comes before the checkpoint's
   await first.finalize('interrupted');
 
   const second = new TensorBoardLogger(directory);
@@ -123,13 +126,16 @@ test('a resumed run goes on in the same directory and shows no step twice', asyn
     [6, 60],
     [7, 70],
   ]);
+  expect((await curves(first.logDir)).seen).toEqual([[1000, 1]]);
   expect(readdirSync(join(directory, 'default'))).toEqual(['version_0']);
 });
 
 test('an open logger that is resumed starts a new file', async () => {
   const logger = new TensorBoardLogger(freshDirectory(), { version: 'a' });
-  for (let step = 0; step < 3; step++) logger.logMetrics({ loss: step }, step);
-  logger.loadStateDict(logger.stateDict(), 1);
+  logger.logMetrics({ loss: 0 }, 0);
+  const state = logger.stateDict();
+  for (let step = 1; step < 3; step++) logger.logMetrics({ loss: step }, step);
+  logger.loadStateDict(state, 1);
   logger.logMetrics({ loss: 9 }, 1);
   await logger.finalize('success');
   expect((await curves(logger.logDir)).loss).toEqual([

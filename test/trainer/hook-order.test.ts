@@ -57,7 +57,7 @@ test('fit: two epochs of two batches, a sanity check, a scheduler per epoch, che
       "M.validationStep",
       "U/K/M.validationBatchEnd",
       "U/K/M.validationEpochEnd",
-      "U/K/M.validationEnd",
+      "U/M/K.validationEnd",
       "M.validationModelTrain",
       "U/K.sanityCheckEnd",
       "U/K/M.trainStart",
@@ -74,7 +74,7 @@ test('fit: two epochs of two batches, a sanity check, a scheduler per epoch, che
       "U/K/M.beforeOptimizerStep",
       "M.configureGradientClipping",
       "M.optimizerStep",
-      "U/K/M.trainBatchEnd",
+      "U/M/K.trainBatchEnd",
       "L.log(0: epoch train_loss)",
       "U/K/M.trainBatchStart",
       "M.trainingStep",
@@ -85,7 +85,7 @@ test('fit: two epochs of two batches, a sanity check, a scheduler per epoch, che
       "M.configureGradientClipping",
       "M.optimizerStep",
       "M.lrSchedulerStep",
-      "U/K/M.trainBatchEnd",
+      "U/M/K.trainBatchEnd",
       "L.log(1: epoch train_loss)",
       "M.validationModelEval",
       "U/K/M.validationStart",
@@ -95,7 +95,7 @@ test('fit: two epochs of two batches, a sanity check, a scheduler per epoch, che
       "U/K/M.validationBatchEnd",
       "U/K/M.validationEpochEnd",
       "L.log(1: epoch val_loss)",
-      "U/K/M.validationEnd",
+      "U/M/K.validationEnd",
       "M.validationModelTrain",
       "U/M/K.trainEpochEnd",
     ]
@@ -130,7 +130,7 @@ test('validate, test and predict', async () => {
       "U/K/M.validationBatchEnd",
       "U/K/M.validationEpochEnd",
       "L.log(0: epoch val_loss)",
-      "U/K/M.validationEnd",
+      "U/M/K.validationEnd",
       "M.validationModelTrain",
       "U/K/M.teardown",
       "L.finalize(success)",
@@ -194,9 +194,9 @@ test('a request to stop in batch 1 of 4 ends the batch, validates, and ends epoc
   const result = await trainer.fit(module, boringLoader(4), boringLoader(1));
   expect(result).toMatchObject({ status: 'stopped', steps: 2, epochs: 1 });
   const hooks = joined(trace);
-  expect(hooks.slice(hooks.lastIndexOf('U/K/M.trainBatchEnd'))).toMatchInlineSnapshot(`
+  expect(hooks.slice(hooks.lastIndexOf('U/M/K.trainBatchEnd'))).toMatchInlineSnapshot(`
     [
-      "U/K/M.trainBatchEnd",
+      "U/M/K.trainBatchEnd",
       "M.validationModelEval",
       "U/K/M.validationStart",
       "U/K/M.validationEpochStart",
@@ -204,7 +204,7 @@ test('a request to stop in batch 1 of 4 ends the batch, validates, and ends epoc
       "M.validationStep",
       "U/K/M.validationBatchEnd",
       "U/K/M.validationEpochEnd",
-      "U/K/M.validationEnd",
+      "U/M/K.validationEnd",
       "M.validationModelTrain",
       "U/M/K.trainEpochEnd",
       "U/K/M.trainEnd",
