@@ -33,6 +33,8 @@ export class Session {
   readonly window: AccumulationWindow = new AccumulationWindow();
   /** Batches of the open accumulation window, those included whose step returned nothing. */
   windowBatch = 0;
+  /** Batches of a whole window; callbacks may change it. */
+  accumulateGradBatches: number;
   train: BatchSource | undefined;
   val: readonly BatchSource[] = [];
   evaluation: readonly BatchSource[] = [];
@@ -50,6 +52,7 @@ export class Session {
   constructor(parts: SessionParts) {
     this.stage = parts.stage;
     this.options = parts.options;
+    this.accumulateGradBatches = parts.options.accumulateGradBatches;
     this.module = parts.module;
     this.hooks = parts.hooks;
     this.desk = parts.desk;

@@ -14,6 +14,7 @@ import type {
   TrainerView,
 } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
+import type { TrainerTools } from '../core/tools.ts';
 import { collectCheckpoint } from './checkpoint-state.ts';
 import type { LogDesk } from './log-desk.ts';
 import type { Observers } from './observers.ts';
@@ -21,6 +22,7 @@ import type { Optimization } from './optimization.ts';
 import type { ResolvedTrainerOptions } from './options.ts';
 import type { ProgressState } from './progress.ts';
 import type { Session } from './session.ts';
+import { toolsOf } from './tools.ts';
 import { validatesAtEpochEnd } from './validation-schedule.ts';
 
 /** What a trainer consists of; the runs that it starts share it. */
@@ -115,10 +117,23 @@ export abstract class TrainerState implements TrainerView {
     return this.#counts('predict');
   }
   get estimatedSteppingBatches(): number {
-    const { maxEpochs, maxSteps, accumulateGradBatches } = this.options;
+    const { maxEpochs, maxSteps } = this.options;
+    const { accumulateGradBatches } = this;
     const steps = maxSteps === -1 ? Number.POSITIVE_INFINITY : maxSteps;
     if (maxEpochs === -1) return steps;
     return Math.min(steps, Math.ceil(this.numTrainingBatches / accumulateGradBatches) * maxEpochs);
+  }
+  get accumulateGradBatches(): number {
+    return this.core.session?.accumulateGradBatches ?? this.options.accumulateGradBatches;
+  }
+  set accumulateGradBatches(count: number) {
+    if (this.core.session !== undefined) this.core.session.accumulateGradBatches = count;
+  }
+  get validations(): number {
+    return this.core.progress.validations;
+  }
+  get tools(): TrainerTools {
+    return toolsOf(this.core.session);
   }
   get logEveryNSteps(): number {
     return this.options.logEveryNSteps;
