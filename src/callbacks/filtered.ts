@@ -55,7 +55,7 @@ export function filtered<C extends Callback>(callback: C, filter: EventFilter): 
  */
 export function every<C extends Callback>(count: EventCount, callback: C): C;
 export function every<K extends HookName>(count: EventCount, hook: K, run: HookFunction<K>): Callback;
-export function every(count: EventCount, target: Callback | HookName, run?: Method): Callback {
+export function every(count: EventCount, target: Callback | HookName, run?: (...args: never[]) => unknown): Callback {
   return filtered(callbackOf(target, run), { every: count });
 }
 
@@ -75,7 +75,11 @@ export function once<K extends HookName>(
   hook: K,
   run: HookFunction<K>,
 ): Callback;
-export function once(count: EventCount | readonly EventCount[], target: Callback | HookName, run?: Method): Callback {
+export function once(
+  count: EventCount | readonly EventCount[],
+  target: Callback | HookName,
+  run?: (...args: never[]) => unknown,
+): Callback {
   return filtered(callbackOf(target, run), { once: count });
 }
 
@@ -91,7 +95,7 @@ export function once(count: EventCount | readonly EventCount[], target: Callback
  */
 export function before<C extends Callback>(count: EventCount, callback: C): C;
 export function before<K extends HookName>(count: EventCount, hook: K, run: HookFunction<K>): Callback;
-export function before(count: EventCount, target: Callback | HookName, run?: Method): Callback {
+export function before(count: EventCount, target: Callback | HookName, run?: (...args: never[]) => unknown): Callback {
   return filtered(callbackOf(target, run), { before: count });
 }
 
@@ -107,11 +111,11 @@ export function before(count: EventCount, target: Callback | HookName, run?: Met
  */
 export function after<C extends Callback>(count: EventCount, callback: C): C;
 export function after<K extends HookName>(count: EventCount, hook: K, run: HookFunction<K>): Callback;
-export function after(count: EventCount, target: Callback | HookName, run?: Method): Callback {
+export function after(count: EventCount, target: Callback | HookName, run?: (...args: never[]) => unknown): Callback {
   return filtered(callbackOf(target, run), { after: count });
 }
 
-function callbackOf(target: Callback | HookName, run: Method | undefined): Callback {
+function callbackOf(target: Callback | HookName, run: ((...args: never[]) => unknown) | undefined): Callback {
   if (typeof target !== 'string') return target;
   if (!FILTERED_HOOKS.includes(target)) throw unknownOption('Event filter: hook', target, FILTERED_HOOKS);
   return { [hookMethod(target)]: run } as Callback;

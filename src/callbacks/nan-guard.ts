@@ -88,7 +88,7 @@ function nonFinite(
   const batch = what === 'gradient' ? globalBatch : globalBatch - 1;
   const step = what === 'gradient' ? globalStep : globalStep - 1;
   return new NonFiniteError(
-    `The ${what} of '${name}', in layer '${layerOf(name)}', epoch ${currentEpoch}, batch ${batch}, optimizer step ${step}`,
+    `The ${what} of '${name}', in layer '${layerOf(name)}', epoch ${currentEpoch}, global batch ${batch}, optimizer step ${step}`,
     {
       code: `non-finite-${what}`,
       expected: 'finite numbers',

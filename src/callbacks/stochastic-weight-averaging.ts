@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Callback, Checkpoint, JsonObject, ModuleView, TrainerView } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
-import { anyThat, oneOf, parseOptions, positiveNumber, wholeNumber } from '../core/options.ts';
+import { anyThat, oneOf, parseOptions, wholeNumber } from '../core/options.ts';
 import { AveragedWeights } from './averaged-weights.ts';
 import { recomputeBatchNorm } from './batch-norm-statistics.ts';
 
@@ -21,9 +21,7 @@ export interface StochasticWeightAveragingOptions {
 type Start = number | `${number}%`;
 
 const schema = z.strictObject({
-  swaLrs: z.union([positiveNumber(), z.array(positiveNumber()).min(1)], {
-    error: 'a number above 0, or one per parameter group',
-  }),
+  swaLrs: anyThat<number | readonly number[]>('a number above 0, or one per parameter group', areRates),
   swaEpochStart: anyThat<Start>("a whole number of at least 1, or a percentage such as '80%'", isStart).default('80%'),
   annealingEpochs: wholeNumber(0).default(10),
   annealingStrategy: oneOf('cos', 'linear').default('cos'),
@@ -156,6 +154,11 @@ export class StochasticWeightAveraging implements Callback {
 }
 
 const groupsOf = ({ optimizers }: TrainerView) => optimizers.flatMap(({ paramGroups }) => [...paramGroups]);
+
+function areRates(value: unknown): boolean {
+  const rates: unknown[] = Array.isArray(value) ? value : [value];
+  return rates.length > 0 && rates.every((rate) => typeof rate === 'number' && rate > 0 && Number.isFinite(rate));
+}
 
 function isStart(value: unknown): boolean {
   if (typeof value === 'number') return Number.isInteger(value) && value >= 1;

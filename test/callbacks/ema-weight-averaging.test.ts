@@ -1,0 +1,172 @@
+import { join } from 'node:path';
+import {
+  type Callback,
+  EMAWeightAveraging,
+  type EMAWeightAveragingOptions,
+  ModelCheckpoint,
+  readCheckpoint,
+  Trainer,
+  tf,
+} from 'kelvin';
+import { describe, expect, test } from 'vitest';
+import { BoringModule, boringLoader } from '../support/boring.ts';
+import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
+import { fitBoring, freshDirectory, quiet, wholeAndResumed } from './support.ts';
+
+assertFileLeaksNothing();
+
+/** The weights after each batch and in each validation. */
+function watch(): Callback & { live: number[][]; validated: number[][] } {
+  const live: number[][] = [];
+  const validated: number[][] = [];
+  return {
+    live,
+    validated,
+    onTrainBatchEnd: (_, module) => void live.push((module as BoringModule).weights()),
+    onValidationEpochEnd: (_, module) => void validated.push((module as BoringModule).weights()),
+  };
+}
+
+/** The average over the sets of weights with these numbers: the first is copied. */
+function average(live: readonly number[][], indices: readonly number[], decay: number): number[] {
+  const [first, ...rest] = indices.map((i) => live[i] as number[]);
+  return rest.reduce(
+    (mean, weights) => mean.map((m, k) => decay * m + (1 - decay) * (weights[k] as number)),
+    first as number[],
+  );
+}
+
+function close(actual: readonly number[] | undefined, expected: readonly number[]): void {
+  for (const [i, value] of expected.entries()) expect(actual?.[i]).toBeCloseTo(value, 5);
+}
+
+describe('the average', () => {
+  test.for<[EMAWeightAveragingOptions, number[]]>([
+    [{ decay: 0.8 }, [0, 1, 2, 3, 4, 5, 6, 7]],
+    [{ decay: 0.5, updateEveryNSteps: 3 }, [0, 3, 6]],
+    [{ decay: 0.8, updateStartingAtStep: 3 }, [3, 4, 5, 6, 7]],
+    [{ decay: 0.8, updateStartingAtEpoch: 1 }, [4, 5, 6, 7]],
+    [{ decay: 0 }, [7]],
+    [{ decay: 1 }, [0]],
+  ])('of %o', async ([options, indices]) => {
+    await expectNoLeak(async () => {
+      const seen = watch();
+      const ema = new EMAWeightAveraging(options);
+      const final = await fitBoring([ema, seen], {}, { look: (module) => module.weights() });
+      close(final, average(seen.live, indices, options.decay as number));
+      if (options.decay === 0.8) expect(ema.updates).toBe(indices.length);
+    });
+  });
+
+  test('is what is validated, and training goes on with the weights it had', async () => {
+    const seen = watch();
+    await fitBoring([new EMAWeightAveraging({ decay: 0.9 }), seen]);
+    close(seen.validated[0], average(seen.live, [0, 1, 2, 3], 0.9));
+    close(seen.validated[1], average(seen.live, [0, 1, 2, 3, 4, 5, 6, 7], 0.9));
+    const plain = watch();
+    await fitBoring(plain);
+    expect(seen.live).toEqual(plain.live);
+  });
+
+  test('counts optimizer steps, not batches', async () => {
+    const ema = new EMAWeightAveraging();
+    await fitBoring(ema, { accumulateGradBatches: 3 });
+    expect(ema.updates).toBe(4);
+  });
+});
+
+test('a checkpoint holds the average as the model, and the trained weights beside it', async () => {
+  const seen = watch();
+  const dirPath = freshDirectory();
+  const keeper = new ModelCheckpoint({ dirPath, saveLast: true });
+  const final = await fitBoring(
+    [new EMAWeightAveraging({ decay: 0.5 }), seen, keeper],
+    { enableCheckpointing: true },
+    { look: (module) => module.weights() },
+  );
+  const { tensors } = await readCheckpoint(join(dirPath, 'last.ckpt'));
+  const weights = (prefix: string) =>
+    [...tensors].filter(([name]) => name.startsWith(`${prefix}/`)).flatMap(([, { data }]) => [...data]);
+  expect(weights('model')).toEqual(final);
+  expect(weights('EMAWeightAveraging/live')).toEqual(seen.live.at(-1));
+});
+
+describe('a resumed run equals one that went through', () => {
+  test.for([1, 3, 4, 6, 9])('broken after batch %i', async (at) => {
+    const [whole, resumed] = await wholeAndResumed(
+      () => [new EMAWeightAveraging({ decay: 0.7, updateEveryNSteps: 2 })],
+      {
+        at,
+        outcome: (module, [ema]) => [module.weights(), (ema as EMAWeightAveraging).updates],
+      },
+    );
+    expect(resumed).toEqual(whole);
+  });
+});
+
+function zero(module: BoringModule): void {
+  for (const variable of module.parameters()) tf.tidy(() => variable.assign(tf.zerosLike(variable as tf.Tensor)));
+}
+
+describe('a second fit', () => {
+  const twice = async (between: (module: BoringModule) => void): Promise<[number[], number[]]> => {
+    const module = new BoringModule();
+    const ema = new EMAWeightAveraging({ decay: 0.9 });
+    const seen = watch();
+    const first = new Trainer({ ...quiet, maxEpochs: 1, callbacks: [ema] });
+    await first.fit(module, boringLoader(4), boringLoader(2));
+    between(module);
+    const trainer = new Trainer({ ...quiet, maxEpochs: 1, callbacks: [ema, seen] });
+    await trainer.fit(module, boringLoader(4));
+    const result = module.weights();
+    module.dispose();
+    return [result, seen.live[0] as number[]];
+  };
+
+  test('goes on with the trained weights and the average', async () => {
+    const whole = await fitBoring(
+      new EMAWeightAveraging({ decay: 0.9 }),
+      { maxEpochs: 2 },
+      { look: (m) => m.weights() },
+    );
+    const [final] = await expectNoLeak(() => twice(() => {}));
+    close(final, whole as number[]);
+  });
+
+  test('begins anew when somebody has set the weights', async () => {
+    const [, first] = await twice((module) => {
+      zero(module);
+    });
+    const fresh = new BoringModule();
+    zero(fresh);
+    const seen = watch();
+    await fitBoring(seen, { maxEpochs: 1 }, { module: fresh, val: false });
+    expect(first).toEqual(seen.live[0]);
+  });
+});
+
+test('when training throws, in validation too, the module has the trained weights and nothing leaks', async () => {
+  await expectNoLeak(async () => {
+    const seen = watch();
+    const module = new BoringModule();
+    const trap: Callback = {
+      onValidationEpochEnd: () => {
+        throw new Error('broken');
+      },
+    };
+    const trainer = new Trainer({
+      ...quiet,
+      maxEpochs: 1,
+      callbacks: [new EMAWeightAveraging({ decay: 0.5 }), seen, trap],
+    });
+    await expect(trainer.fit(module, boringLoader(4), boringLoader(1))).rejects.toThrow('broken');
+    expect(module.weights()).toEqual(seen.live.at(-1));
+    module.dispose();
+  });
+});
+
+test('wrong options', () => {
+  expect(() => new EMAWeightAveraging({ decay: 2 })).toThrow(
+    'EMAWeightAveraging: option `decay`: expected a number from 0 to 1, got 2 (number).',
+  );
+});
