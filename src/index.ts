@@ -27,6 +27,7 @@ export { BackendError, CheckpointError, ConfigError, DataError, KelvinError, Non
 export { HOOK_NAMES, HOOKS, type HookArgs, type HookName, hookMethod, type ModuleHooks } from './core/hooks.ts';
 export { Random, type RandomState } from './core/random.ts';
 export { globalRandom, seedEverything } from './core/seed.ts';
+export { type Alignment, formatTable } from './core/table.ts';
 export * as tf from './core/tf.ts';
 export type { AddedParamGroup, TrainerTools, TrainingTrial } from './core/tools.ts';
 export type { TrainingCount, TrainingTime } from './core/training-time.ts';

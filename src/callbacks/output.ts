@@ -13,10 +13,10 @@ export function isOutput(value: unknown): boolean {
   return typeof (value as Output | undefined | null)?.write === 'function';
 }
 
-/** True for a terminal whose lines can be drawn over. */
+/** True for a terminal whose lines can be drawn over; one of size 0, as containers have them, is none. */
 export function isTerminal(stream: Output): boolean {
   const { TERM } = process.env;
-  return stream.isTTY === true && TERM !== 'dumb';
+  return stream.isTTY === true && TERM !== 'dumb' && stream.columns !== 0 && stream.rows !== 0;
 }
 
 /** True for a terminal, unless the environment asks for no colours (no-color.org). */

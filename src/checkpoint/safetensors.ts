@@ -58,7 +58,8 @@ export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
   const { __metadata__: metadata = {}, ...entries } = header;
   const tensors = new Map<string, HostTensor>();
   for (const [name, entry] of Object.entries(entries)) {
-    tensors.set(name, readTensor(name, entry as HeaderEntry, file.subarray(dataStart)));
+    if (!isHeaderEntry(entry)) throw new SafetensorsFormatError(`its header is wrong about tensor '${name}'`);
+    tensors.set(name, readTensor(name, entry, file.subarray(dataStart)));
   }
   return { tensors, metadata: metadata as Record<string, string> };
 }
@@ -77,8 +78,15 @@ function readHeader(file: Uint8Array): { header: Record<string, unknown>; dataSt
   }
 }
 
+function isHeaderEntry(value: unknown): value is HeaderEntry {
+  const { dtype, shape, data_offsets: range } = (value ?? {}) as Partial<HeaderEntry>;
+  const areCounts = (list: unknown): boolean =>
+    Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
+  return typeof dtype === 'string' && areCounts(shape) && areCounts(range) && range?.length === 2;
+}
+
 function readTensor(name: string, entry: HeaderEntry, data: Uint8Array): HostTensor {
-  const type = TYPES[entry.dtype] as { dtype: DType; bytes: number } | undefined;
+  const type = Object.hasOwn(TYPES, entry.dtype) ? TYPES[entry.dtype] : undefined;
   if (type === undefined) throw new SafetensorsFormatError(`tensor '${name}' has the unknown dtype ${entry.dtype}`);
   const [begin, end] = entry.data_offsets;
   const size = entry.shape.reduce((product, axis) => product * axis, 1);

@@ -3,8 +3,7 @@
  * renamed, and carries a SHA-256 of its content that is verified when it is read.
  */
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { access, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Checkpoint, HostTensor } from '../core/contracts.ts';
 import { CheckpointError, messageOf } from '../core/errors.ts';
@@ -15,7 +14,10 @@ export const FORMAT_VERSION = 1;
 
 const STATE = 'kelvin.state';
 const CHECKSUM = 'kelvin.sha256';
+const NON_FINITE = '$number';
 const UNSIGNED = '0'.repeat(64);
+
+let written = 0;
 
 /**
  * Writes a checkpoint. Whatever happens meanwhile, `path` is afterwards either the new file, whole, or what it was.
@@ -23,17 +25,17 @@ const UNSIGNED = '0'.repeat(64);
  * @throws CheckpointError `checkpoint-not-written`
  */
 export async function writeCheckpoint(path: string, { state, tensors }: Checkpoint): Promise<void> {
-  const json = JSON.stringify({ ...state, format: FORMAT_VERSION });
+  const json = toJson({ ...state, format: FORMAT_VERSION });
   const file = Buffer.from(encodeSafetensors({ tensors, metadata: { [CHECKSUM]: UNSIGNED, [STATE]: json } }));
   sign(file);
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${++written}.tmp`);
   try {
     await mkdir(dirname(path), { recursive: true });
     await writeThrough(temporary, file);
     await rename(temporary, path);
     await syncDirectory(dirname(path));
   } catch (cause) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => {}); // the directory may be what is missing
     throw new CheckpointError(`The checkpoint ${path} could not be written`, {
       code: 'checkpoint-not-written',
       got: messageOf(cause),
@@ -68,14 +70,16 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
 function parse(path: string, file: Buffer): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(file);
   const { [STATE]: json, [CHECKSUM]: checksum } = metadata;
-  if (json === undefined || checksum === undefined) {
+  if (json === undefined && checksum === undefined) {
     throw new CheckpointError(`${path} is a safetensors file, but no checkpoint of Kelvin's`, {
       code: 'not-a-checkpoint',
       help: 'give a file that `trainer.saveCheckpoint` or ModelCheckpoint wrote',
     });
   }
-  if (digest(file, checksum) !== checksum) throw new SafetensorsFormatError('its content does not match its checksum');
-  const state = JSON.parse(json) as Checkpoint['state'];
+  if (json === undefined || checksum === undefined || digest(file, checksum) !== checksum) {
+    throw new SafetensorsFormatError('its content does not match its checksum');
+  }
+  const state = fromJson(json) as Checkpoint['state'];
   if (Number(state.format) > FORMAT_VERSION) {
     throw new CheckpointError(`The checkpoint ${path} was written by a newer Kelvin`, {
       code: 'checkpoint-from-the-future',
@@ -85,6 +89,20 @@ function parse(path: string, file: Buffer): Checkpoint {
     });
   }
   return { state, tensors: tensors as Map<string, HostTensor> };
+}
+
+/** JSON that keeps NaN and the infinities: metrics may be such. */
+function toJson(state: object): string {
+  return JSON.stringify(state, (_, value: unknown) =>
+    typeof value === 'number' && !Number.isFinite(value) ? { [NON_FINITE]: String(value) } : value,
+  );
+}
+
+function fromJson(json: string): unknown {
+  return JSON.parse(json, (_, value: unknown) => {
+    const name = (value as Record<string, unknown> | null)?.[NON_FINITE];
+    return typeof name === 'string' ? Number(name) : value;
+  });
 }
 
 /** Puts the checksum of the file, computed with zeros in its place, into the place kept for it. */
@@ -122,8 +140,7 @@ async function newestSound(directory: string, except: string): Promise<string | 
   const paths = (await checkpointNames(directory))
     .map((name) => join(directory, name))
     .filter((path) => path !== except);
-  const dated = await Promise.all(paths.map(async (path) => ({ path, time: (await stat(path)).mtimeMs })));
-  for (const { path } of dated.sort((a, b) => b.time - a.time)) {
+  for (const path of await newestFirst(paths)) {
     try {
       parse(path, await readFile(path));
       return path;
@@ -134,17 +151,21 @@ async function newestSound(directory: string, except: string): Promise<string | 
   return undefined;
 }
 
-async function checkpointNames(directory: string): Promise<string[]> {
-  const names = await readdir(directory).catch(() => []);
-  return names.filter((name) => name.endsWith('.ckpt') && !name.startsWith('.')).sort();
+/** Paths by time of change, the newest first. Those that are gone meanwhile are left out. */
+export async function newestFirst(paths: readonly string[]): Promise<string[]> {
+  const date = (path: string) =>
+    stat(path).then(
+      ({ mtimeMs }) => [{ path, time: mtimeMs }],
+      () => [],
+    );
+  const dated = (await Promise.all(paths.map(date))).flat();
+  return dated.sort((a, b) => b.time - a.time).map(({ path }) => path);
 }
 
-/** True when a file is there. */
-export async function exists(path: string): Promise<boolean> {
-  return access(path, constants.F_OK).then(
-    () => true,
-    () => false,
-  );
+/** The file names of the checkpoints in a directory, in alphabetical order; none where there is no directory. */
+export async function checkpointNames(directory: string): Promise<string[]> {
+  const names = await readdir(directory).catch(() => []);
+  return names.filter((name) => name.endsWith('.ckpt') && !name.startsWith('.')).sort();
 }
 
 async function writeThrough(path: string, content: Uint8Array): Promise<void> {

@@ -3,6 +3,7 @@
  * events of `trainer.on` are derived from it: an entry `trainBatchEnd` is the method `onTrainBatchEnd` of callbacks and
  * modules and the event `'trainBatchEnd'` of the emitter (`setup` and `teardown` keep their plain names).
  *
+ * Validation within fit has a randomness of its own, so that training does not depend on it.
  * Within one hook callbacks come first, in the order given, checkpoint callbacks last; then the module. At
  * `trainEpochEnd` the callbacks that judge what the module logs there (early stopping, checkpoints) come after it.
  *
@@ -21,7 +22,7 @@
  *             schedulers of interval 'step'; after the last batch those of interval 'epoch'
  *           trainBatchEnd > a row for the loggers, when due
  *           VALIDATION, when due
- *         trainEpochEnd > schedulers that wait for a metric > a row for the loggers
+ *         trainEpochEnd; within it, before the checkpoint callbacks: schedulers that wait for a metric, a row for the loggers
  *       trainEnd > fitEnd > teardown
  * VALIDATION (test is the same under its own name):
  *       validationStart > validationEpochStart
@@ -50,20 +51,32 @@ export const LOG_RULES = {
 } as const satisfies Record<LogRule, { onStep: boolean; onEpoch: boolean; stepAllowed: boolean } | undefined>;
 
 /** One row of the table. `args` exists for the types alone. */
-export interface HookSpec<Args extends readonly unknown[]> {
+export interface HookSpec<
+  Args extends readonly unknown[],
+  Receivers extends 'C' | 'CM' | 'M' = 'C' | 'CM' | 'M',
+  Synchronous extends boolean = boolean,
+> {
   /** Who is called: callbacks (C), the module (M), or both. */
-  readonly receivers: 'C' | 'CM' | 'M';
+  readonly receivers: Receivers;
   readonly log: LogRule;
   /** Called inside the forward pass, where nothing can be awaited. */
-  readonly synchronous: boolean;
+  readonly synchronous: Synchronous;
   readonly args?: Args;
 }
 
-function hook<Args extends readonly unknown[] = []>(
-  receivers: HookSpec<Args>['receivers'],
+function hook(receivers: 'C'): HookSpec<[], 'C', false>;
+function hook(receivers: 'M'): HookSpec<[], 'M', false>;
+function hook<A extends readonly unknown[] = []>(receivers: 'CM', log?: LogRule): HookSpec<A, 'CM', false>;
+function hook<A extends readonly unknown[] = []>(
+  receivers: 'CM',
+  log: LogRule,
+  options: { synchronous: true },
+): HookSpec<A, 'CM', true>;
+function hook(
+  receivers: 'C' | 'CM' | 'M',
   log: LogRule = 'never',
   { synchronous = false }: { synchronous?: boolean } = {},
-): HookSpec<Args> {
+): HookSpec<[]> {
   return { receivers, log, synchronous };
 }
 
@@ -156,12 +169,14 @@ export type CallbackHooks<T, M> = {
   ) => HookReturn<K>;
 };
 
-/** The module's steps, as far as `log()` goes: they follow the rule of the hooks around them. */
+/** The module's other methods, as far as `log()` goes: they follow the rule of the hooks around them. */
 const STEP_RULES = {
   trainingStep: 'perStep',
   validationStep: 'perBatch',
   testStep: 'perBatch',
   predictStep: 'never',
+  configureGradientClipping: 'perStep',
+  optimizerStep: 'perStep',
 } as const satisfies Record<string, LogRule>;
 
 /** Where `log()` may be called from: a hook or a step. */

@@ -1,12 +1,12 @@
 /**
- * Seeded random streams whose whole state is four numbers, so that a checkpoint can hold them.
+ * Seeded random streams whose whole state is a few numbers, so that a checkpoint can hold them.
  * The generator is xoshiro128** (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2018),
  * seeded through splitmix32.
  */
 import { ConfigError, show } from './errors.ts';
 
-/** The state of a {@link Random}: four unsigned 32-bit integers. */
-export type RandomState = readonly [number, number, number, number];
+/** The state of a {@link Random}: four unsigned 32-bit integers, and the second of a pair of normals when it is pending. */
+export type RandomState = readonly [number, number, number, number, number?];
 
 /**
  * A stream of random numbers that repeats for the same seed and can be saved and restored.
@@ -113,16 +113,15 @@ export class Random {
     return new Random(this.bits());
   }
 
-  /** The whole state. A pending second normal is not part of it: it is dropped, here too. */
+  /** The whole state. Asking for it changes nothing. */
   state(): RandomState {
-    this.#spareNormal = undefined;
-    return [this.#a >>> 0, this.#b >>> 0, this.#c >>> 0, this.#d >>> 0];
+    const words = [this.#a >>> 0, this.#b >>> 0, this.#c >>> 0, this.#d >>> 0] as const;
+    return this.#spareNormal === undefined ? words : [...words, this.#spareNormal];
   }
 
   /** Continues from a saved {@link state}. */
   restore(state: RandomState): void {
-    [this.#a, this.#b, this.#c, this.#d] = state;
-    this.#spareNormal = undefined;
+    [this.#a, this.#b, this.#c, this.#d, this.#spareNormal] = state;
   }
 }
 

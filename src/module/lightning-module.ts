@@ -12,11 +12,19 @@ import type {
   TrainerView,
 } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
-import type { ModuleHooks } from '../core/hooks.ts';
 import type * as tf from '../core/tf.ts';
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
+import { plainHyperparameters } from './hyperparameters.ts';
+import type { ModuleHookMethods } from './module-hooks.ts';
 import type { ConfiguredOptimizers } from './optimizer-config.ts';
-import { type FoundVariable, findSubmodules, findVariables, type Submodule, setTrainable } from './variables.ts';
+import {
+  type FoundVariable,
+  findNested,
+  findSubmodules,
+  findVariables,
+  type Submodule,
+  setTrainable,
+} from './variables.ts';
 
 /** What a training step may return: the loss, an object with it, or nothing, which skips the batch. */
 export type StepResult = tf.Tensor | { readonly loss: tf.Tensor; readonly [extra: string]: unknown } | undefined | void;
@@ -35,16 +43,17 @@ export interface ModuleHost {
 
 /** Connects a module to the trainer that runs it, or disconnects it. For the trainer alone. */
 export let attachHost: (module: LightningModule<never>, host: ModuleHost | undefined) => void;
+/** Whether a trainer runs a module now. For the trainer alone. */
+export let isAttached: (module: LightningModule<never>) => boolean;
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the optional hooks exist on the type alone, as in the hook table
-export interface LightningModule<B = unknown> extends ModuleHooks {
+export interface LightningModule<B = unknown> extends ModuleHookMethods {
   /** What the network computes. Used by `predictStep` unless that is overridden. */
   forward?(...inputs: never[]): unknown;
   /** One validation batch: log metrics, return whatever `onValidationBatchEnd` should see. */
   validationStep?(batch: B, batchIdx: number, dataloaderIdx: number): unknown;
   /** One test batch. */
   testStep?(batch: B, batchIdx: number, dataloaderIdx: number): unknown;
-  /** Builds parts of the module late, when the engine runs. Called once, before `configureOptimizers`. */
+  /** Builds parts of the module late, when the engine runs. Called once in the life of a module. */
   configureModel?(): void | Promise<void>;
   /** Callbacks that belong to the module; one of a class that the trainer has already replaces the trainer's. */
   configureCallbacks?(): Callback | readonly Callback[];
@@ -72,6 +81,7 @@ export interface LightningModule<B = unknown> extends ModuleHooks {
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
 export abstract class LightningModule<B = unknown> implements ModuleView {
   #training = true;
+  #frozen = false;
   #hparams: HyperParameters = {};
   #host: ModuleHost | undefined;
 
@@ -79,6 +89,7 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
     attachHost = (module, host) => {
       module.#host = host;
     };
+    isAttached = (module) => module.#host !== undefined;
   }
 
   /** One training batch: returns the loss, a scalar that depends on the parameters. */
@@ -134,9 +145,13 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
     return this.#training;
   }
 
-  /** Switches to training mode, or with `false` to evaluation mode. */
+  /**
+   * Switches to training mode, or with `false` to evaluation mode; the modules in its public fields go along. A frozen
+   * module stays in evaluation mode.
+   */
   train(mode = true): this {
-    this.#training = mode;
+    this.#training = mode && !this.#frozen;
+    for (const nested of nestedModules(this)) nested.train(mode);
     return this;
   }
 
@@ -197,8 +212,7 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
    * `loadFromCheckpoint`. Values that are no JSON (models, functions) are left out.
    */
   saveHyperparameters(hparams: Readonly<Record<string, unknown>>): void {
-    const plain = JSON.stringify(hparams, (_, value: unknown) => (isSaveable(value) ? value : undefined));
-    this.#hparams = { ...this.#hparams, ...(JSON.parse(plain) as HyperParameters) };
+    this.#hparams = { ...this.#hparams, ...plainHyperparameters(this.constructor.name, hparams) };
   }
 
   /** The variables that are trained: pass them to the optimizer. */
@@ -225,12 +239,14 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
 
   /** Stops training all of the module's layers and variables, and switches to evaluation mode. */
   freeze(): this {
+    this.#setFrozen(true);
     setTrainable(this, false);
     return this.eval();
   }
 
   /** Trains all of the module's layers and variables again. */
   unfreeze(): this {
+    this.#setFrozen(false);
     setTrainable(this, true);
     return this.train();
   }
@@ -239,11 +255,14 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
   dispose(): void {
     for (const { variable } of this.foundVariables()) if (!variable.isDisposed) variable.dispose();
   }
+
+  #setFrozen(frozen: boolean): void {
+    this.#frozen = frozen;
+    for (const nested of nestedModules(this)) nested.#setFrozen(frozen);
+  }
 }
 
-function isSaveable(value: unknown): boolean {
-  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return false;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return true;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+/** The modules in a module's public fields. For the trainer alone. */
+export function nestedModules(module: LightningModule<never>): LightningModule<never>[] {
+  return findNested(module).filter((nested) => nested instanceof LightningModule);
 }

@@ -4,7 +4,7 @@
  * it. Names fork as in Lightning: with both `onStep` and `onEpoch`, `loss` becomes `loss_step` and `loss_epoch`.
  */
 import type { LogValue, Metrics } from '../core/contracts.ts';
-import { LogEntry, type ResolvedLogOptions } from './log-entry.ts';
+import { LogEntry, type LogEntryState, type ResolvedLogOptions } from './log-entry.ts';
 import { checkAgreement } from './log-rules.ts';
 
 /** The state of a book in a checkpoint. */
@@ -13,7 +13,7 @@ export interface LogBookState {
     readonly name: string;
     readonly hook: string;
     readonly options: ResolvedLogOptions;
-    readonly gathered: { total: number; weight: number; extreme: number };
+    readonly value: LogEntryState;
   }[];
 }
 
@@ -99,17 +99,18 @@ export class LogBook {
 
   state(): LogBookState {
     return {
-      entries: [...this.#entries.values()]
-        .filter((entry) => entry.options.onEpoch)
-        .map((entry) => ({ name: entry.name, hook: entry.hook, options: entry.options, gathered: entry.state() })),
+      entries: [...this.#entries.values()].map((entry) => {
+        const { name, hook, options } = entry;
+        return { name, hook, options, value: entry.state() };
+      }),
     };
   }
 
   restore(state: LogBookState): void {
     this.clear();
-    for (const { name, hook, options, gathered } of state.entries) {
+    for (const { name, hook, options, value } of state.entries) {
       const entry = new LogEntry(name, hook, options);
-      entry.restore(gathered);
+      entry.restore(value);
       this.#entries.set(`${hook}.${name}`, entry);
     }
   }

@@ -25,6 +25,12 @@ interface Gathered {
   extreme: number;
 }
 
+/** An entry in a checkpoint: what was gathered, the newest value, and when that was logged. */
+export interface LogEntryState extends Readonly<Gathered> {
+  readonly newest: number;
+  readonly stamp: number;
+}
+
 export class LogEntry {
   readonly name: string;
   readonly hook: string;
@@ -82,13 +88,15 @@ export class LogEntry {
   }
 
   /** What a checkpoint needs to continue the epoch. */
-  state(): { total: number; weight: number; extreme: number } {
+  state(): LogEntryState {
     this.#fold();
-    return { ...this.#gathered };
+    return { ...this.#gathered, newest: this.step, stamp: this.stamp };
   }
 
-  restore(state: { total: number; weight: number; extreme: number }): void {
-    this.#gathered = { ...state };
+  restore({ newest, stamp, ...gathered }: LogEntryState): void {
+    this.#newest = newest;
+    this.stamp = stamp;
+    this.#gathered = gathered;
     this.#reduced = undefined;
   }
 

@@ -1,7 +1,7 @@
 /** The rules of `log()`: what may be logged where, the defaults of each hook, and the errors that say so. */
 import type { LogOptions, LogValue } from '../core/contracts.ts';
 import { ConfigError, show } from '../core/errors.ts';
-import { type HookName, hookMethod, LOG_RULES, type LogHook, logRule } from '../core/hooks.ts';
+import { HOOKS, type HookName, hookMethod, LOG_RULES, type LogHook, logRule } from '../core/hooks.ts';
 import { unknownOption } from '../core/options.ts';
 import * as tf from '../core/tf.ts';
 import type { LogEntry, ResolvedLogOptions } from './log-entry.ts';
@@ -68,8 +68,16 @@ export function unknownBatchSize(name: string): ConfigError {
   });
 }
 
-const methodName = (hook: LogHook): string =>
-  hook.endsWith('Step') && !hook.startsWith('before') ? hook : hookMethod(hook as HookName);
+const methodName = (hook: LogHook): string => (hook in HOOKS ? hookMethod(hook as HookName) : hook);
+
+/** The error for a value that is logged while no hook or step runs. */
+export function loggedOutside(name: string): ConfigError {
+  return new ConfigError(`log('${name}')`, {
+    code: 'not-loggable-here',
+    got: 'called outside of all hooks and steps',
+    help: 'log in a step, in a batch hook, or at the start or end of an epoch',
+  });
+}
 
 function notLoggable(name: string, hook: LogHook): ConfigError {
   return new ConfigError(`log('${name}')`, {

@@ -97,6 +97,13 @@ export function setTrainable(root: object, trainable: boolean): void {
   });
 }
 
+/** The modules in `root`'s public fields. Theirs are theirs to find. */
+export function findNested(root: object): (HasVariables & object)[] {
+  const found: (HasVariables & object)[] = [];
+  walkFields(root, '', { variable: () => {}, layer: () => {}, nested: (_, nested) => found.push(nested) });
+  return found;
+}
+
 interface Visitor {
   variable(name: string, variable: tf.Variable): void;
   layer(name: string, layer: LayerLike): void;

@@ -3,13 +3,15 @@
  * and the sum is divided by what the window really held, so that 4 x 8 samples give the gradient of 32, also in the last,
  * shorter window of an epoch.
  */
-import type { Gradients } from '../core/contracts.ts';
+import type { Gradients, HostTensor } from '../core/contracts.ts';
+import { fromHost, toHost } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 
 export class AccumulationWindow {
   #sums: Record<string, tf.Tensor> = {};
-  #samples = 0;
+  #samples = 0; // 0: a single batch, whose gradients are not weighted
   #batches = 0;
+  #parked: Record<string, HostTensor> = {};
 
   /** Batches gathered so far. */
   get batches(): number {
@@ -21,7 +23,6 @@ export class AccumulationWindow {
     this.#batches++;
     if (single) {
       this.#sums = { ...gradients };
-      this.#samples = 1;
       return;
     }
     this.#samples += samples;
@@ -44,12 +45,23 @@ export class AccumulationWindow {
     this.#sums = {};
     this.#samples = 0;
     this.#batches = 0;
-    if (samples === 1) return sums;
+    if (samples === 0) return sums;
     for (const [name, sum] of Object.entries(sums)) {
       sums[name] = tf.div(sum, samples);
       sum.dispose();
     }
     return sums;
+  }
+
+  /** Moves what has been gathered out of the engine, and back. */
+  park(): void {
+    this.#parked = Object.fromEntries(Object.entries(this.#sums).map(([name, sum]) => [name, toHost(sum)]));
+    tf.dispose(this.#sums);
+    this.#sums = {};
+  }
+
+  unpark(): void {
+    this.#sums = Object.fromEntries(Object.entries(this.#parked).map(([name, sum]) => [name, fromHost(sum)]));
   }
 
   /** Drops what has been gathered. */

@@ -28,7 +28,7 @@ export function arrangeCallbacks(callbacks: readonly Callback[], module: Lightni
   const configured = module.configureCallbacks?.() ?? [];
   const own: readonly Callback[] = Array.isArray(configured) ? configured : [configured as Callback];
   const replaced = (callback: Callback): boolean =>
-    own.some((mine) => mine.constructor !== Object && mine instanceof (callback.constructor as new () => object));
+    callback.constructor !== Object && own.some((mine) => mine instanceof (callback.constructor as new () => object));
   const all = inOrder([...callbacks.filter((callback) => !replaced(callback)), ...own]);
   refuseSameState(all);
   return all;

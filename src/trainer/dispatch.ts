@@ -15,6 +15,8 @@ type Method = ((...args: readonly unknown[]) => unknown) | undefined;
 export class Dispatcher {
   /** The hook or step that is running: what `log()` goes by. */
   current: LogHook | undefined;
+  /** Called in `trainEpochEnd` when all metrics of the epoch are in, before the checkpoint callbacks. */
+  settleEpoch: () => void = () => {};
   readonly #receivers: ReadonlyMap<HookName, readonly Receiver[]>;
   readonly #observers: Observers;
 
@@ -24,7 +26,8 @@ export class Dispatcher {
     callbacks: readonly Callback[],
     observers: Observers,
   ) {
-    this.#receivers = new Map(HOOK_NAMES.map((name) => [name, receiversOf(name, trainer, module, callbacks)]));
+    const settle = (): void => this.settleEpoch();
+    this.#receivers = new Map(HOOK_NAMES.map((name) => [name, receiversOf(name, trainer, module, callbacks, settle)]));
     this.#observers = observers;
   }
 
@@ -34,8 +37,7 @@ export class Dispatcher {
   }
 
   /**
-   * Calls a hook. Returns what the last receiver returned, which is the module where it has the hook; a promise only
-   * when some receiver returned one.
+   * Calls a hook. Returns the last thing that a receiver returned, if any did; a promise only when one of them did.
    */
   fire<K extends HookName>(name: K, ...args: HookArgs<K>): unknown {
     if (!this.hears(name)) return undefined;
@@ -49,6 +51,20 @@ export class Dispatcher {
     } finally {
       if (!pending) this.#leave(outer);
     }
+  }
+
+  /** Calls every receiver of a hook, also after one has thrown. Returns what was thrown. */
+  async tellAll<K extends HookName>(name: K, ...args: HookArgs<K>): Promise<unknown[]> {
+    const errors: unknown[] = [];
+    for (const receiver of this.#receivers.get(name) as readonly Receiver[]) {
+      try {
+        await receiver(...args);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    this.#observers.emit(name, args);
+    return errors;
   }
 
   /** Runs `body` as a step of the module, so that `log()` knows where it is. Synchronous. */
@@ -70,10 +86,10 @@ export class Dispatcher {
     const receivers = this.#receivers.get(name) as readonly Receiver[];
     let result = last;
     for (let i = from; i < receivers.length; i++) {
-      result = (receivers[i] as Receiver)(...args);
-      if (!isThenable(result)) continue;
-      if (HOOKS[name].synchronous) throw asynchronousHook(name);
-      return Promise.resolve(result).then((value) => this.#run(name, args, i + 1, value));
+      const returned = (receivers[i] as Receiver)(...args);
+      if (!isThenable(returned)) result = returned ?? result;
+      else if (HOOKS[name].synchronous) throw asynchronousHook(name, returned);
+      else return Promise.resolve(returned).then((value) => this.#run(name, args, i + 1, value ?? result));
     }
     this.#observers.emit(name, args);
     return result;
@@ -85,6 +101,7 @@ function receiversOf(
   trainer: TrainerView,
   module: LightningModule<never>,
   callbacks: readonly Callback[],
+  settleEpoch: Receiver,
 ): Receiver[] {
   const { receivers } = HOOKS[name];
   const method = hookMethod(name);
@@ -95,15 +112,14 @@ function receiversOf(
   const hook = receivers === 'C' ? undefined : (module as unknown as Record<string, Method>)[method];
   const own: Receiver[] = hook === undefined ? [] : [(...args) => hook.apply(module, args as unknown[])];
   if (name !== 'trainEpochEnd') return [...callbacks.flatMap(bind), ...own];
-  const judges = (callback: Callback): boolean => callback.role === 'monitor' || callback.role === 'checkpoint';
-  return [
-    ...callbacks.filter((callback) => !judges(callback)).flatMap(bind),
-    ...own,
-    ...callbacks.filter(judges).flatMap(bind),
-  ];
+  const monitors = callbacks.filter((callback) => callback.role === 'monitor');
+  const checkpoints = callbacks.filter((callback) => callback.role === 'checkpoint');
+  const others = callbacks.filter((callback) => !monitors.includes(callback) && !checkpoints.includes(callback));
+  return [...others.flatMap(bind), ...own, ...monitors.flatMap(bind), settleEpoch, ...checkpoints.flatMap(bind)];
 }
 
-function asynchronousHook(name: HookName): ConfigError {
+function asynchronousHook(name: HookName, promise: PromiseLike<unknown>): ConfigError {
+  promise.then(undefined, () => {}); // what it comes to is of no interest any more
   return new ConfigError(hookMethod(name), {
     code: 'asynchronous-hook',
     expected: 'a synchronous hook, since it runs inside the forward pass',

@@ -2,33 +2,41 @@
 
 import { withIsolatedRandom } from '../core/seed.ts';
 import { disposeTensors } from '../core/tensors.ts';
-import * as tf from '../core/tf.ts';
-import { type BatchSource, iterate, release } from './loaders.ts';
+import { rememberModes } from '../module/lifecycle.ts';
+import { type BatchSource, emptyLoader, iterate, release } from './loaders.ts';
+import { runStep } from './outputs.ts';
 import type { Session } from './session.ts';
 
 /** What is evaluated, which is also how its hooks begin. */
 export type EvaluationKind = 'validation' | 'test';
 
-/** Evaluates all batches of all sources and returns the metrics of the epoch, one record per source. */
+/**
+ * Evaluates all batches of all sources and returns the metrics of the epoch, one record per source; `undefined` when
+ * Ctrl-C came in between: half an evaluation is none, and is done anew when the run is resumed.
+ */
 export async function evaluationLoop(
   session: Session,
   kind: EvaluationKind,
   sources: readonly BatchSource[],
-): Promise<Record<string, number>[]> {
+): Promise<Record<string, number>[] | undefined> {
   const { hooks, desk, module } = session;
   const stage = kind === 'validation' ? 'validate' : 'test';
   const outerStage = desk.stage;
-  const wasTraining = module.training;
+  const restoreModes = rememberModes(module);
   const book = desk.books[stage];
   desk.stage = stage;
   book.clear();
   session.validating = kind === 'validation';
-  if (kind === 'validation') await hooks.fire('validationModelEval');
-  module.eval();
   try {
+    if (kind === 'validation') await hooks.fire('validationModelEval');
+    module.eval();
     await hooks.fire(`${kind}Start`);
     await hooks.fire(`${kind}EpochStart`);
     for (const [i, source] of sources.entries()) await evaluateSource(session, kind, source, i, sources.length > 1);
+    if (session.interrupted) {
+      book.clear();
+      return undefined;
+    }
     book.epochEnded = true;
     desk.atBatch(undefined, -1);
     await hooks.fire(`${kind}EpochEnd`);
@@ -39,15 +47,21 @@ export async function evaluationLoop(
     session.validating = false;
     desk.closeEpoch(stage);
     desk.stage = outerStage;
-    module.train(wasTraining);
+    restoreModes();
     if (kind === 'validation') await hooks.fire('validationModelTrain');
   }
 }
 
-/** Validation in the middle of training. */
+/**
+ * Validation in the middle of training. What it draws from the random stream does not count: training is the same with
+ * and without it.
+ */
 export async function validateWhileFitting(session: Session): Promise<void> {
-  await evaluationLoop(session, 'validation', session.val);
-  session.progress.validations++;
+  const { progress } = session;
+  const { validationBatches, validatedBatch } = progress;
+  progress.validatedBatch = progress.globalBatch;
+  const results = await withIsolatedRandom(() => evaluationLoop(session, 'validation', session.val));
+  if (results === undefined) Object.assign(progress, { validationBatches, validatedBatch });
 }
 
 /**
@@ -59,6 +73,7 @@ export async function sanityCheck(session: Session): Promise<void> {
   if (numSanityValSteps === 0 || session.val.length === 0 || session.module.validationStep === undefined) return;
   const most = numSanityValSteps === -1 ? Number.POSITIVE_INFINITY : numSanityValSteps;
   const sources = session.val.map((source) => ({ ...source, count: Math.min(source.count, most) }));
+  const before = session.desk.state();
   session.sanityChecking = true;
   session.desk.muted = true;
   try {
@@ -68,7 +83,7 @@ export async function sanityCheck(session: Session): Promise<void> {
   } finally {
     session.sanityChecking = false;
     session.desk.muted = false;
-    session.desk.reset();
+    session.desk.restore(before);
   }
 }
 
@@ -90,15 +105,10 @@ async function evaluateSource(
     try {
       desk.atBatch(batch, stamp, suffix);
       await hooks.fire(`${kind}BatchStart`, batch, batchIdx, dataloaderIdx);
-      output = tf.tidy(
-        () =>
-          hooks.inStep(stepName, () =>
-            module[stepName]?.(batch as never, batchIdx, dataloaderIdx),
-          ) as tf.TensorContainer,
-      );
+      output = runStep(session, stepName, () => module[stepName]?.(batch as never, batchIdx, dataloaderIdx));
       await hooks.fire(`${kind}BatchEnd`, output, batch, batchIdx, dataloaderIdx);
-      const row = book.stepRow(stamp++);
-      desk.write(row, progress.validationBatches, undefined);
+      desk.write(book.stepRow(stamp), kind === 'validation' ? progress.validationBatches : stamp, undefined);
+      stamp++;
       if (kind === 'validation' && !session.sanityChecking) progress.validationBatches++;
     } finally {
       disposeTensors(output);
@@ -107,4 +117,5 @@ async function evaluateSource(
     await session.breathe();
     if (session.interrupted) return;
   }
+  if (stamp === 0) throw emptyLoader(source, progress.epoch);
 }

@@ -11,52 +11,73 @@ import { validationDue } from './validation-schedule.ts';
 
 /** Trains until the limits are reached or somebody stops it. */
 export async function fitLoop(session: Session, train: BatchSource): Promise<void> {
-  const { hooks, progress, optimization, desk } = session;
+  const { hooks } = session;
   await hooks.fire('trainStart');
+  await settleBatch(session);
   while (!session.isDone) {
-    train.loader.setEpoch?.(progress.epoch);
-    if (progress.epochBatch === 0) await hooks.fire('trainEpochStart');
-    await trainEpoch(session, train);
+    const complete = await trainEpoch(session, train);
     if (session.interrupted) break;
-    desk.books.train.epochEnded = true;
-    session.epochEnded = true;
-    await hooks.fire('trainEpochEnd');
-    optimization.afterMetrics('epoch', progress.epoch + 1, () => desk.callbackMetrics);
-    desk.write(desk.books.train.epochRow(), session.rowStep, progress.epoch);
-    desk.closeEpoch('train');
-    session.beginNextEpoch();
-    await desk.save();
+    await endEpoch(session, complete);
   }
   if (session.interrupted) await hooks.fire('interrupt');
   await hooks.fire('trainEnd');
 }
 
-/** One epoch, or what a resumed run has left of it. */
-async function trainEpoch(session: Session, train: BatchSource): Promise<void> {
-  const { hooks, progress, optimization, desk } = session;
-  const before = progress.epochBatch;
-  for await (const { batch, batchIdx, isLast } of iterate(train, { skip: before })) {
+/** One epoch, or what a resumed run has left of it. False when it was broken off before its last batch. */
+async function trainEpoch(session: Session, train: BatchSource): Promise<boolean> {
+  const { hooks, progress, optimization, desk, options } = session;
+  const { epoch, epochBatch: skip } = progress;
+  session.openEpoch();
+  train.loader.setEpoch?.(options.overfitBatches === undefined ? epoch : 0);
+  if (skip === 0) await hooks.fire('trainEpochStart');
+  for await (const { batch, batchIdx, isLast } of iterate(train, { skip })) {
     session.isLastBatch = isLast;
     desk.atBatch(batch, progress.globalBatch);
     const stepsBefore = progress.optimizerStep;
     let output = {};
     try {
-      if ((await hooks.fire('trainBatchStart', batch, batchIdx)) === -1) return;
+      if ((await hooks.fire('trainBatchStart', batch, batchIdx)) === -1) return true;
       output = await trainOnBatch(session, batch, batchIdx, isLast);
-      if (progress.optimizerStep > stepsBefore) optimization.afterOptimizerStep(progress.optimizerStep);
-      if (isLast) optimization.afterLastBatch(progress.epoch);
-      session.countBatch();
+      const stepped = progress.optimizerStep > stepsBefore;
+      if (stepped) optimization.afterOptimizerStep(progress.optimizerStep);
+      if (isLast) optimization.afterLastBatch(epoch);
+      session.countBatch({ stepped });
       await hooks.fire('trainBatchEnd', output, batch, batchIdx);
       session.writeStepRow();
     } finally {
       disposeTensors(output);
       release(train, batch);
     }
-    if (validationDue(session)) await validateWhileFitting(session);
-    if (progress.optimizerStep > stepsBefore)
-      optimization.afterMetrics('step', progress.optimizerStep, () => desk.callbackMetrics);
+    await settleBatch(session);
     await session.breathe();
-    if (session.leavesEpoch) return;
+    if (session.leavesEpoch) return isLast;
   }
-  if (progress.epochBatch === before && before === 0) throw emptyLoader(train, progress.epoch);
+  if (progress.epochBatch === 0) throw emptyLoader(train, epoch);
+  return true;
+}
+
+/** What follows a batch: validation, and the schedulers that wait for its metrics. A resumed run may begin with it. */
+async function settleBatch(session: Session): Promise<void> {
+  const { unsettled, progress, optimization, desk } = session;
+  if (unsettled === undefined) return;
+  if (validationDue(session)) await validateWhileFitting(session);
+  if (session.interrupted) return;
+  if (unsettled.stepped) optimization.afterMetrics('step', progress.optimizerStep, () => desk.callbackMetrics);
+  session.unsettled = undefined;
+}
+
+/** The end of an epoch, also of one that was broken off. */
+async function endEpoch(session: Session, complete: boolean): Promise<void> {
+  const { hooks, progress, optimization, desk } = session;
+  const { train: book } = desk.books;
+  session.closeEpoch({ complete });
+  book.epochEnded = true;
+  hooks.settleEpoch = () => {
+    if (complete) optimization.afterMetrics('epoch', progress.epoch + 1, () => desk.callbackMetrics);
+    desk.write(book.epochRow(), session.rowStep, progress.epoch);
+  };
+  await hooks.fire('trainEpochEnd');
+  desk.closeEpoch('train');
+  session.beginNextEpoch({ complete });
+  await desk.save();
 }

@@ -5,7 +5,7 @@ import { ConfigError, show } from '../core/errors.ts';
 import { anyThat, parseOptions, text } from '../core/options.ts';
 import { isPlainObject } from '../core/tensors.ts';
 import { LightningDataModule } from '../module/data-module.ts';
-import { type BatchSource, batchSources, isIterable, type Loaders } from './loaders.ts';
+import { type BatchSource, batchSources, evaluationSources, isIterable, type Loaders } from './loaders.ts';
 import type { ResolvedTrainerOptions } from './options.ts';
 
 /** Options of `fit`. */
@@ -78,7 +78,7 @@ export function resolveFitData(data: unknown, second: unknown, third: unknown): 
       });
     },
     valSources: async (flags) =>
-      batchSources(
+      evaluationSources(
         'val',
         datamodule ? await datamodule.valDataloader() : val,
         'limitValBatches',
@@ -106,7 +106,7 @@ export function resolveEvaluationData(stage: Exclude<RunStage, 'fit'>, data: unk
       const loader = datamodule ? await datamodule[LOADERS[stage]]() : inner;
       if (loader === undefined || loader === null)
         throw missingLoader(stage, datamodule ? `a data module with \`${LOADERS[stage]}\`` : 'a loader');
-      return batchSources(stage, loader, LIMITS[stage], flags[LIMITS[stage]]);
+      return evaluationSources(stage, loader, LIMITS[stage], flags[LIMITS[stage]]);
     },
   };
 }

@@ -5,6 +5,7 @@
 
 import { type BatchLimit, limitedCount } from '../core/duration.ts';
 import { ConfigError, DataError, show } from '../core/errors.ts';
+import { globalRandom } from '../core/seed.ts';
 import { disposeTensors } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 
@@ -68,13 +69,16 @@ export async function* iterate(
     source.loader.loadState({ ...source.loader.state(), batch: skip });
     batchIdx = skip;
   }
-  const sized = source.count !== Number.POSITIVE_INFINITY && lengthOf(source.loader) !== Number.POSITIVE_INFINITY;
+  const length = lengthOf(source.loader);
+  const sized = length !== Number.POSITIVE_INFINITY;
+  const random = globalRandom().state();
   let held: { batch: unknown; batchIdx: number } | undefined; // without a length only the next batch tells that this is not the last
   try {
     for await (const batch of source.loader) {
       const current = { batch, batchIdx: batchIdx++ };
       if (current.batchIdx < skip) {
         release(source, batch);
+        if (batchIdx === skip) globalRandom().restore(random); // what it drew for skipped batches counts already
         continue;
       }
       if (sized) yield { ...current, isLast: batchIdx >= source.count };
@@ -85,6 +89,7 @@ export async function* iterate(
       }
       if (batchIdx >= source.count) break;
     }
+    if (sized && batchIdx > 0 && batchIdx < source.count) throw shortLoader(source, length, batchIdx);
     const last = held;
     held = undefined;
     if (last !== undefined) yield { ...last, isLast: true };
@@ -98,6 +103,19 @@ export function release(source: BatchSource, batch: unknown): void {
   if (source.owned) disposeTensors(batch);
 }
 
+/**
+ * Evaluation loaders. None with a limit of 0, which switches evaluation off.
+ *
+ * @throws DataError `empty-loader` for a loader of length 0
+ */
+export function evaluationSources(name: string, loaders: unknown, limitName: string, limit: BatchLimit): BatchSource[] {
+  if (Array.isArray(loaders) && loaders.length === 0) return [];
+  const sources = batchSources(name, loaders, limitName, limit);
+  if (limit === 0 || limit === '0%') return [];
+  for (const source of sources) if (source.loader.length === 0) throw emptyLoader(source, 0);
+  return sources;
+}
+
 /** The error for a loader that gave no batch in an epoch. */
 export function emptyLoader(source: BatchSource, epoch: number): DataError {
   const exhausted = epoch > 0;
@@ -108,6 +126,15 @@ export function emptyLoader(source: BatchSource, epoch: number): DataError {
     help: exhausted
       ? 'a generator object can be iterated only once: give an object whose [Symbol.iterator] starts anew'
       : 'check that the dataset is not empty and, with `dropLast`, not smaller than one batch',
+  });
+}
+
+function shortLoader({ name }: BatchSource, length: number, batches: number): DataError {
+  return new DataError(`The ${name} loader`, {
+    code: 'loader-length',
+    expected: `${length} batches, as its \`length\` says`,
+    got: `only ${batches}`,
+    help: 'mend its `length`, or leave it out when it is not known',
   });
 }
 

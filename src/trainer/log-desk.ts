@@ -5,11 +5,18 @@
 import type { LoggerLike, LogOptions, LogValue, Metrics } from '../core/contracts.ts';
 import { LOG_RULES, type LogHook, logRule } from '../core/hooks.ts';
 import { batchSizeOf } from '../core/tensors.ts';
-import { LogBook } from '../module/log-book.ts';
-import { checkLogValue, resolveLogOptions, unknownBatchSize } from '../module/log-rules.ts';
+import { LogBook, type LogBookState } from '../module/log-book.ts';
+import { checkLogValue, loggedOutside, resolveLogOptions, unknownBatchSize } from '../module/log-rules.ts';
 
 /** The stages that log. */
 export type LogStage = 'train' | 'validate' | 'test';
+
+/** What a checkpoint holds of the log. */
+export interface LogDeskState {
+  readonly train: LogBookState;
+  readonly past: { readonly callback: Metrics; readonly bar: Metrics };
+  readonly logged: Metrics;
+}
 
 export class LogDesk {
   readonly loggers: readonly LoggerLike[];
@@ -41,7 +48,8 @@ export class LogDesk {
   }
 
   /** Takes a value that was logged in `hook`. */
-  log(hook: LogHook, name: string, value: LogValue, options: LogOptions): void {
+  log(hook: LogHook | undefined, name: string, value: LogValue, options: LogOptions): void {
+    if (hook === undefined) throw loggedOutside(name);
     const resolved = resolveLogOptions(name, hook, options);
     checkLogValue(name, value);
     const averaged = resolved.onEpoch && resolved.reduceFx === 'mean';
@@ -101,11 +109,29 @@ export class LogDesk {
     for (const stage of ['validate', 'test', 'train'] as const) this.closeEpoch(stage);
   }
 
-  /** Forgets everything: at the start of each call of the trainer, and after the sanity check. */
+  /** Forgets everything: at the start of each call of the trainer. */
   reset(): void {
     for (const book of Object.values(this.books)) book.clear();
+    this.stage = 'train';
     this.#past = { callback: {}, bar: {} };
     this.#logged = {};
+  }
+
+  /** The running epoch and the metrics so far, for a checkpoint. */
+  state(): LogDeskState {
+    const { train, validate } = this.books;
+    const ended = train.epochEnded ? train : undefined;
+    const callback = { ...this.#past.callback, ...validate.callbackMetrics(), ...ended?.callbackMetrics() };
+    const bar = { ...this.#past.bar, ...validate.progressBarMetrics(), ...ended?.progressBarMetrics() };
+    return { train: train.state(), past: { callback, bar }, logged: { ...this.#logged } };
+  }
+
+  /** Goes on from a saved state. */
+  restore({ train, past, logged }: LogDeskState): void {
+    this.reset();
+    this.books.train.restore(train);
+    this.#past = { ...past };
+    this.#logged = { ...logged };
   }
 
   #weight(name: string, given: number | undefined): number {

@@ -7,6 +7,7 @@ import * as tf from '../core/tf.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import { type ResolvedScheduler, resolveOptimizers } from '../module/optimizer-config.ts';
 import { type Optimizer, type OptimizerState, ReduceLROnPlateau } from '../optim/index.ts';
+import { refusePromise } from './outputs.ts';
 
 type Slots<T> = Readonly<Record<string, Readonly<Record<string, T>>>>;
 type ParkedState = Omit<OptimizerState, 'tensors'> & { readonly tensors: Slots<HostTensor> };
@@ -15,16 +16,13 @@ export class Optimization {
   readonly module: LightningModule<never>;
   readonly optimizer: Optimizer;
   readonly schedulers: readonly ResolvedScheduler[];
-  /** The variables that gradients are taken of, always in the same order. */
-  readonly parameters: tf.Variable[];
-
+  #parameters: tf.Variable[] = [];
   #parked: ParkedState | undefined;
 
   private constructor(module: LightningModule<never>, optimizer: Optimizer, schedulers: readonly ResolvedScheduler[]) {
     this.module = module;
     this.optimizer = optimizer;
     this.schedulers = schedulers;
-    this.parameters = optimizer.paramGroups.flatMap((group) => [...group.params]);
   }
 
   /** Asks the module for its optimizer. */
@@ -32,6 +30,14 @@ export class Optimization {
     const returned = await module.configureOptimizers();
     const { optimizer, schedulers } = resolveOptimizers(module.constructor.name, returned, () => module.parameters());
     return new Optimization(module, optimizer, schedulers);
+  }
+
+  /** The variables that gradients are taken of, always in the same order. Groups may be added while training. */
+  get parameters(): tf.Variable[] {
+    const { paramGroups } = this.optimizer;
+    const count = paramGroups.reduce((sum, group) => sum + group.params.length, 0);
+    if (count !== this.#parameters.length) this.#parameters = paramGroups.flatMap((group) => [...group.params]);
+    return this.#parameters;
   }
 
   /** After an optimizer step: schedulers of interval `'step'`. Their frequency counts optimizer steps. */
@@ -100,7 +106,8 @@ export class Optimization {
   }
 
   #step({ scheduler }: ResolvedScheduler, metric: number | undefined): void {
-    this.module.lrSchedulerStep(scheduler, metric);
+    const owner = `${this.module.constructor.name}.lrSchedulerStep`;
+    refusePromise(owner, this.module.lrSchedulerStep(scheduler, metric));
   }
 }
 

@@ -137,6 +137,7 @@ export function resolveTrainerOptions(given: TrainerOptions) {
     limitTestBatches: cap(flags.limitTestBatches) as BatchLimit,
     limitPredictBatches: cap(flags.limitPredictBatches) as BatchLimit,
     valCheckInterval: dev > 0 ? ('100%' as const) : flags.valCheckInterval,
+    checkValEveryNEpoch: dev > 0 ? 1 : flags.checkValEveryNEpoch,
     numSanityValSteps: quiet ? 0 : flags.numSanityValSteps,
     logger: quiet ? false : flags.logger,
     enableCheckpointing: !quiet && (flags.enableCheckpointing ?? true),
@@ -144,6 +145,11 @@ export function resolveTrainerOptions(given: TrainerOptions) {
     enableModelSummary: !flags.barebones && (flags.enableModelSummary ?? true),
     defaultRootDir: flags.defaultRootDir ?? process.cwd(),
   };
+}
+
+/** Checks a limit that is set later. */
+export function resolveLimit<N extends 'maxEpochs' | 'maxSteps'>(name: N, value: number): Record<N, number> {
+  return parseOptions('Trainer', z.strictObject({ [name]: wholeNumber(-1) }), { [name]: value }) as Record<N, number>;
 }
 
 function refuseWithBarebones(given: TrainerOptions): void {

@@ -1,7 +1,8 @@
 /** The predict loop: `predictStep` on every batch, nothing logged, the results handed to the caller. */
 import { disposeTensors } from '../core/tensors.ts';
-import * as tf from '../core/tf.ts';
+import { rememberModes } from '../module/lifecycle.ts';
 import { type BatchSource, iterate, release } from './loaders.ts';
+import { runStep } from './outputs.ts';
 import type { Session } from './session.ts';
 
 /** Predicts all batches. With `keep`, the results of each source, whose tensors are the caller's; else `undefined`. */
@@ -12,7 +13,7 @@ export async function predictLoop(
 ): Promise<unknown[][]> {
   const { hooks, module } = session;
   const results: unknown[][] = sources.map(() => []);
-  const wasTraining = module.training;
+  const restoreModes = rememberModes(module);
   module.eval();
   try {
     await hooks.fire('predictStart');
@@ -25,7 +26,7 @@ export async function predictLoop(
     disposeTensors(results);
     throw error;
   } finally {
-    module.train(wasTraining);
+    restoreModes();
   }
 }
 
@@ -40,12 +41,8 @@ async function predictSource(
     let output: unknown;
     try {
       await hooks.fire('predictBatchStart', batch, batchIdx, dataloaderIdx);
-      output = tf.tidy(
-        () =>
-          hooks.inStep('predictStep', () =>
-            module.predictStep(batch as never, batchIdx, dataloaderIdx),
-          ) as tf.TensorContainer,
-      );
+      const step = (): unknown => module.predictStep(batch as never, batchIdx, dataloaderIdx);
+      output = runStep(session, 'predictStep', step);
       await hooks.fire('predictBatchEnd', output, batch, batchIdx, dataloaderIdx);
       kept?.push(output);
       if (kept !== undefined) output = undefined;

@@ -1,11 +1,10 @@
 /** Finds the checkpoint that `ckptPath` means, and loads weights from it. */
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readCheckpoint } from '../checkpoint/store.ts';
+import { checkpointNames, newestFirst, readCheckpoint } from '../checkpoint/store.ts';
 import type { Callback, Checkpoint } from '../core/contracts.ts';
 import { CheckpointError, ConfigError } from '../core/errors.ts';
-import { restoreWeights } from './checkpoint-state.ts';
 import type { Session } from './session.ts';
+import { restoreWeights } from './weights.ts';
 
 /** A callback that keeps checkpoints, as far as it matters here. */
 interface CheckpointKeeper extends Callback {
@@ -34,8 +33,9 @@ export async function loadWeights(
   session: Session,
   callbacks: readonly Callback[],
   ckptPath: string | undefined,
+  logDir: string,
 ): Promise<void> {
-  const checkpoint = await resolveCheckpoint(ckptPath, callbacks, session.options.defaultRootDir);
+  const checkpoint = await resolveCheckpoint(ckptPath, callbacks, logDir);
   if (checkpoint === undefined) return;
   await session.hooks.fire('loadCheckpoint', checkpoint);
   restoreWeights(session.module, checkpoint, { strict: true });
@@ -60,14 +60,9 @@ function bestPath(callbacks: readonly Callback[]): string {
 
 async function lastPath(callbacks: readonly Callback[], logDir: string): Promise<string> {
   const directory = keepers(callbacks)[0]?.dirPath ?? join(logDir, 'checkpoints');
-  const names = (await readdir(directory).catch(() => [])).filter(
-    (name) => name.endsWith('.ckpt') && !name.startsWith('.'),
-  );
-  const dated = await Promise.all(
-    names.map(async (name) => ({ name, time: (await stat(join(directory, name))).mtimeMs })),
-  );
-  const newest = dated.sort((a, b) => b.time - a.time)[0];
-  if (newest !== undefined) return join(directory, newest.name);
+  const paths = (await checkpointNames(directory)).map((name) => join(directory, name));
+  const [newest] = await newestFirst(paths);
+  if (newest !== undefined) return newest;
   throw new CheckpointError(`There is no checkpoint in ${directory}`, {
     code: 'checkpoint-not-found',
     help: "leave out `ckptPath: 'last'` to start afresh, or give a path",

@@ -1,7 +1,9 @@
 /** How `fit` sets the stage for its loop: optimizer, checkpoint, loaders, checks, sanity check, and the end of it all. */
 import type { Callback, Metrics, RunStatus, TrainerView } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
-import { restoreTraining, restoreWeights } from './checkpoint-state.ts';
+import { configureOnce } from '../module/lifecycle.ts';
+import type { LightningModule } from '../module/lightning-module.ts';
+import { checkResumable, restoreLoggers, restoreTraining } from './checkpoint-state.ts';
 import { sanityCheck } from './evaluation-loop.ts';
 import { fitLoop } from './fit-loop.ts';
 import type { ResolvedData } from './inputs.ts';
@@ -11,6 +13,7 @@ import { resolveCheckpoint } from './resume.ts';
 import type { Session } from './session.ts';
 import { listenForSignals } from './signals.ts';
 import { checkValidationSchedule } from './validation-schedule.ts';
+import { restoreWeights } from './weights.ts';
 
 /** How a fit ended. */
 export interface FitResult {
@@ -32,18 +35,23 @@ export async function runFit(
   data: ResolvedData,
 ): Promise<Omit<FitResult, 'status'>> {
   const { module, hooks, options, progress, desk } = session;
-  await module.configureModel?.();
+  await configureOnce(module);
   const checkpoint = await resolveCheckpoint(data.ckptPath, callbacks, trainer.logDir);
   if (checkpoint !== undefined) {
+    checkResumable(checkpoint);
     await hooks.fire('loadCheckpoint', checkpoint);
     restoreWeights(module, checkpoint, { strict: true });
   }
   session.val = await data.valSources(options);
   session.train = await data.trainSource(options);
   if (session.train.loader.length === 0) throw emptyLoader(session.train, 0);
-  checkValidationSchedule(options, session.train.count);
+  if (session.val.length > 0) {
+    checkValidates(module, data);
+    checkValidationSchedule(options, session.train.count);
+  }
   if (!session.hasOptimization) session.optimization = await Optimization.configure(module);
-  module.train();
+  if (!module.training) module.train();
+  if (checkpoint !== undefined) restoreLoggers(session, checkpoint);
   await hooks.fire('fitStart');
   for (const logger of desk.loggers) logger.logHyperparams?.(module.hparams);
   if (checkpoint !== undefined) restoreTraining(session, callbacks, checkpoint);
@@ -51,7 +59,7 @@ export async function runFit(
   const stopListening = options.handleSignals ? listenForSignals(() => session.interrupt()) : () => {};
   try {
     if (!session.isDone) {
-      if (progress.epochBatch === 0) await sanityCheckKeeping(session);
+      if (progress.epochBatch === 0) await sanityCheck(session);
       await fitLoop(session, session.train);
     }
     await hooks.fire('fitEnd');
@@ -63,12 +71,14 @@ export async function runFit(
   return { epochs: epoch, steps: optimizerStep, batches: globalBatch, metrics: desk.callbackMetrics };
 }
 
-/** The sanity check forgets all metrics; those that came with a checkpoint are put back. */
-async function sanityCheckKeeping(session: Session): Promise<void> {
-  const { train } = session.desk.books;
-  const state = train.state();
-  await sanityCheck(session);
-  if (state.entries.length > 0) train.restore(state);
+function checkValidates(module: LightningModule<never>, data: ResolvedData): void {
+  if (module.validationStep !== undefined || data.datamodule !== undefined) return;
+  throw new ConfigError('trainer.fit', {
+    code: 'missing-step',
+    expected: `${module.constructor.name} to have \`validationStep\`, since there is a validation loader`,
+    got: 'a module without it',
+    help: 'add `validationStep(batch, batchIdx)` and log its metrics there, or leave out the loader',
+  });
 }
 
 function checkEpochLimit({ options, progress }: Session): void {

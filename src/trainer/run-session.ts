@@ -2,7 +2,7 @@
 import type { Callback, RunStage, TrainerView } from '../core/contracts.ts';
 import { ConfigError, messageOf } from '../core/errors.ts';
 import { startEngine } from '../engine/start.ts';
-import { attachHost, type LightningModule } from '../module/lightning-module.ts';
+import { attachHost, isAttached, type LightningModule } from '../module/lightning-module.ts';
 import { arrangeCallbacks } from './attach-callbacks.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { ResolvedData } from './inputs.ts';
@@ -30,6 +30,7 @@ export async function runSession<T>(
 ): Promise<T> {
   const { core } = host;
   if (core.session !== undefined) throw alreadyRunning(stage, core.session.stage);
+  if (isAttached(module)) throw moduleInUse(stage, module);
   const session = open(host, stage, module);
   try {
     await startEngine({ engine: core.options.engine });
@@ -47,10 +48,11 @@ export async function runSession<T>(
     await reportFailure(core, session, data, error);
     throw error;
   } finally {
-    session.dispose();
+    session.park();
     core.desk.settle();
     attachHost(module, undefined);
     core.session = undefined;
+    if (session.hasOptimization) core.lastFit = session;
   }
 }
 
@@ -65,9 +67,7 @@ function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: L
   desk.reset();
   attachHost(module, {
     trainer: view,
-    log: (name, value, given) => {
-      if (hooks.current !== undefined) desk.log(hooks.current, name, value, given);
-    },
+    log: (name, value, given) => desk.log(hooks.current, name, value, given),
   });
   return session;
 }
@@ -75,17 +75,27 @@ function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: L
 /** Lets everybody hear of a failure. An error of theirs must not hide the one that is being reported. */
 async function reportFailure(core: TrainerCore, session: Session, data: ResolvedData, error: unknown): Promise<void> {
   const attempts = [
-    () => session.hooks.fire('exception', error),
     () => data.datamodule?.onException(error),
     ...core.loggers.map((logger) => () => logger.finalize?.('failed')),
   ];
+  const errors = await session.hooks.tellAll('exception', error);
   for (const attempt of attempts) {
     try {
       await attempt();
     } catch (second) {
-      process.emitWarning(`While a failed run was being closed: ${messageOf(second)}`);
+      errors.push(second);
     }
   }
+  for (const second of errors) process.emitWarning(`While a failed run was being closed: ${messageOf(second)}`);
+}
+
+function moduleInUse(stage: RunStage, module: LightningModule<never>): ConfigError {
+  return new ConfigError(`trainer.${stage}: ${module.constructor.name}`, {
+    code: 'module-in-use',
+    expected: 'a module that no trainer runs',
+    got: 'one that another trainer runs at the moment',
+    help: 'await the other call first',
+  });
 }
 
 function alreadyRunning(stage: RunStage, running: RunStage): ConfigError {

@@ -5,6 +5,7 @@
 import type { RunStage } from '../core/contracts.ts';
 import { milliseconds } from '../core/duration.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
+import type { LogBookState } from '../module/log-book.ts';
 import { AccumulationWindow } from './accumulation.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { BatchSource } from './loaders.ts';
@@ -21,6 +22,19 @@ export interface SessionParts {
   readonly hooks: Dispatcher;
   readonly desk: LogDesk;
   readonly progress: ProgressState;
+}
+
+/** A batch that has been trained on, but perhaps not validated after. */
+export interface UnsettledBatch {
+  /** Whether the optimizer took a step. */
+  readonly stepped: boolean;
+}
+
+/** A place in training to go on from. */
+export interface ResumePoint {
+  readonly progress: ProgressState;
+  /** What the epoch has logged so far. */
+  readonly book: LogBookState;
 }
 
 export class Session {
@@ -43,8 +57,10 @@ export class Session {
   isLastBatch = false;
   shouldStop = false;
   interrupted = false;
-  /** Set while the hooks at the end of an epoch run: a checkpoint made there continues with the next. */
-  epochEnded = false;
+  /** Set between `trainBatchEnd` and the end of the validation after it: what of the batch is still to be done. */
+  unsettled: UnsettledBatch | undefined;
+  /** Where a checkpoint made now goes on, when that is not where training stands. */
+  resumePoint: ResumePoint | undefined;
   #optimization: Optimization | undefined;
   readonly #started = performance.now();
   #lastBreath = this.#started;
@@ -79,13 +95,20 @@ export class Session {
 
   /** A callback or the module asked for the end, and it came before the limits were reached. */
   get stoppedEarly(): boolean {
-    return this.shouldStop && this.stage === 'fit' && !this.limitReached;
+    const brokenOff = this.resumePoint !== undefined;
+    return this.shouldStop && this.stage === 'fit' && (brokenOff || !this.limitReached);
   }
 
-  /** Disposes of what an unfinished epoch has left. */
-  dispose(): void {
-    this.window.clear();
+  /** Moves all tensors of the session out of the engine: between two runs it holds nothing there. */
+  park(): void {
+    this.window.park();
     this.#optimization?.park();
+  }
+
+  /** Moves them back. */
+  unpark(): void {
+    this.window.unpark();
+    this.#optimization?.unpark();
   }
 
   /** Nothing more is to be trained. */
@@ -130,9 +153,10 @@ export class Session {
   }
 
   /** One more batch has been trained on. */
-  countBatch(): void {
+  countBatch(batch: UnsettledBatch): void {
     this.progress.epochBatch++;
     this.progress.globalBatch++;
+    this.unsettled = batch;
   }
 
   /** Writes the row of the batch that was just trained on, when it is due. */
@@ -143,15 +167,31 @@ export class Session {
     this.desk.write(this.desk.books.train.stepRow(this.progress.globalBatch - 1), this.rowStep, this.progress.epoch);
   }
 
-  /** The counters that a checkpoint made now must resume from: at the end of an epoch, those of the next. */
-  get progressAtResume(): ProgressState {
-    return this.epochEnded ? { ...this.progress, epoch: this.progress.epoch + 1, epochBatch: 0 } : this.progress;
+  /** An epoch begins, or a resumed one goes on. What a broken-off one before it has left in the window is dropped. */
+  openEpoch(): void {
+    this.resumePoint = undefined;
+    if (this.progress.epochBatch > 0) return;
+    this.window.clear();
+    this.windowBatch = 0;
   }
 
-  beginNextEpoch(): void {
-    Object.assign(this.progress, this.progressAtResume);
+  /**
+   * The batches of the epoch are over: a checkpoint goes on with the next epoch or, when this one was broken off before
+   * its last batch, in the middle of it.
+   */
+  closeEpoch({ complete }: { complete: boolean }): void {
+    const { epoch } = this.progress;
+    this.resumePoint = complete
+      ? { progress: { ...this.progress, epoch: epoch + 1, epochBatch: 0 }, book: { entries: [] } }
+      : { progress: { ...this.progress }, book: this.desk.books.train.state() };
+  }
+
+  /** The epoch's hooks are over. */
+  beginNextEpoch({ complete }: { complete: boolean }): void {
+    this.progress.epoch++;
+    this.progress.epochBatch = 0;
     this.isLastBatch = false;
-    this.epochEnded = false;
+    if (complete) this.resumePoint = undefined;
   }
 
   /** Lets signals, timers and files have their turn now and then: engines that compute synchronously never would. */

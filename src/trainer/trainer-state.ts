@@ -18,8 +18,7 @@ import type { TrainerTools } from '../core/tools.ts';
 import { collectCheckpoint } from './checkpoint-state.ts';
 import type { LogDesk } from './log-desk.ts';
 import type { Observers } from './observers.ts';
-import type { Optimization } from './optimization.ts';
-import type { ResolvedTrainerOptions } from './options.ts';
+import { type ResolvedTrainerOptions, resolveLimit } from './options.ts';
 import type { ProgressState } from './progress.ts';
 import type { Session } from './session.ts';
 import { toolsOf } from './tools.ts';
@@ -27,7 +26,7 @@ import { validatesAtEpochEnd } from './validation-schedule.ts';
 
 /** What a trainer consists of; the runs that it starts share it. */
 export interface TrainerCore {
-  readonly options: ResolvedTrainerOptions;
+  options: ResolvedTrainerOptions;
   readonly loggers: readonly LoggerLike[];
   readonly progress: ProgressState;
   readonly observers: Observers;
@@ -35,8 +34,8 @@ export interface TrainerCore {
   /** The trainer's callbacks; while a module runs, with its own. */
   callbacks: readonly Callback[];
   session: Session | undefined;
-  /** That of the last fit, for a next one with the same module. */
-  optimization: Optimization | undefined;
+  /** The last fit, for a next one with the same module, and for a checkpoint after it. */
+  lastFit: Session | undefined;
   status: RunStatus;
 }
 
@@ -59,15 +58,22 @@ export abstract class TrainerState implements TrainerView {
     return this.core.loggers;
   }
 
-  /** Writes a checkpoint of everything, whole or not at all. Possible while a run goes on. */
+  /** Writes a checkpoint of everything, whole or not at all. Possible while a fit goes on, and after it. */
   async saveCheckpoint(
     path: string,
     { weightsOnly = false }: { weightsOnly?: boolean | undefined } = {},
   ): Promise<void> {
-    const session = this.core.session;
-    if (session === undefined) throw notRunning('saveCheckpoint');
+    const { session: running, lastFit } = this.core;
+    const session = running ?? lastFit;
+    if (session === undefined) throw notRunning();
     const partial = weightsOnly || session.stage !== 'fit';
-    await writeCheckpoint(path, await collectCheckpoint(session, this.core.callbacks, { weightsOnly: partial }));
+    if (!partial && !session.hasOptimization) throw tooEarly();
+    if (running === undefined) session.unpark();
+    try {
+      await writeCheckpoint(path, await collectCheckpoint(session, this.core.callbacks, { weightsOnly: partial }));
+    } finally {
+      if (running === undefined) session.park();
+    }
   }
 
   logMetrics(metrics: Metrics, step: number): void {
@@ -98,11 +104,18 @@ export abstract class TrainerState implements TrainerView {
   get loggedStep(): number {
     return Math.max(0, this.core.progress.closedWindows - 1);
   }
+  /** Can be raised between two fits: the second goes on from where the first has ended. */
   get maxEpochs(): number {
     return this.options.maxEpochs;
   }
+  set maxEpochs(epochs: number) {
+    this.core.options = { ...this.options, ...resolveLimit('maxEpochs', epochs) };
+  }
   get maxSteps(): number {
     return this.options.maxSteps;
+  }
+  set maxSteps(steps: number) {
+    this.core.options = { ...this.options, ...resolveLimit('maxSteps', steps) };
   }
   get numTrainingBatches(): number {
     return this.core.session?.train?.count ?? 0;
@@ -185,11 +198,20 @@ export abstract class TrainerState implements TrainerView {
   }
 }
 
-function notRunning(what: string): ConfigError {
-  return new ConfigError(`trainer.${what}`, {
+function notRunning(): ConfigError {
+  return new ConfigError('trainer.saveCheckpoint', {
     code: 'not-running',
-    expected: 'a run that goes on',
-    got: 'an idle trainer',
-    help: 'call it from a callback or hook, or use ModelCheckpoint',
+    expected: 'a fit that goes on or has been',
+    got: 'a trainer that has not trained anything',
+    help: 'call it in a hook or after `fit`, or use ModelCheckpoint',
+  });
+}
+
+function tooEarly(): ConfigError {
+  return new ConfigError('trainer.saveCheckpoint', {
+    code: 'too-early',
+    expected: 'to be called after `configureOptimizers`',
+    got: 'called before',
+    help: 'call it from `onFitStart` on, or with `weightsOnly: true`',
   });
 }

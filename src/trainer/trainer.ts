@@ -4,6 +4,7 @@
  */
 import type { Callback, Metrics, ModuleView, RunStage } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
+import { configureOnce } from '../module/lifecycle.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import { addDefaultCallbacks } from './attach-callbacks.ts';
 import { defaultLogger } from './default-logger.ts';
@@ -56,7 +57,7 @@ export class Trainer extends TrainerState {
       observers: new Observers(),
       desk: new LogDesk(loggers),
       session: undefined,
-      optimization: undefined,
+      lastFit: undefined,
       status: 'idle',
     });
     this.#callbacks = callbacks;
@@ -83,10 +84,8 @@ export class Trainer extends TrainerState {
     const resolved = resolveFitData(data, second, third);
     const result = await this.#run('fit', module, resolved, async (session) => {
       const { core } = this;
-      if (core.optimization?.module === session.module) session.optimization = core.optimization;
-      const outcome = await runFit(this, session, core.callbacks, resolved);
-      core.optimization = session.optimization;
-      return outcome;
+      if (core.lastFit?.module === session.module) session.optimization = core.lastFit.optimization;
+      return runFit(this, session, core.callbacks, resolved);
     });
     return { ...result, status: this.core.status };
   }
@@ -150,13 +149,13 @@ export class Trainer extends TrainerState {
       const step = stage === 'validate' ? 'validationStep' : 'testStep';
       if (module[step] === undefined) throw withoutStep(module, stage, step);
       await this.#prepareEvaluation(session, resolved);
-      return evaluationLoop(session, stage === 'validate' ? 'validation' : 'test', session.evaluation);
+      return (await evaluationLoop(session, stage === 'validate' ? 'validation' : 'test', session.evaluation)) ?? [];
     });
   }
 
   async #prepareEvaluation(session: Session, data: ResolvedData): Promise<void> {
-    await session.module.configureModel?.();
-    await loadWeights(session, this.core.callbacks, data.ckptPath);
+    await configureOnce(session.module);
+    await loadWeights(session, this.core.callbacks, data.ckptPath, this.logDir);
     session.evaluation = await data.evaluationSources(session.options);
   }
 

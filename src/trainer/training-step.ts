@@ -3,11 +3,14 @@
  * Everything that a step makes is disposed of here, also when a hook throws.
  */
 import type { Gradients, StepOutput } from '../core/contracts.ts';
-import { ConfigError, DataError, messageOf, NonFiniteError, show } from '../core/errors.ts';
-import { batchSizeOf, disposeTensors, isPlainObject, readScalar, share, visitTensors } from '../core/tensors.ts';
+import { ConfigError, NonFiniteError, show } from '../core/errors.ts';
+import { batchSizeOf, disposeTensors, isPlainObject, readScalar } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 import { readsAreCheap } from '../engine/info.ts';
+import { keepTensors, refusePromise } from './outputs.ts';
 import type { Session } from './session.ts';
+import { explainStepError } from './step-errors.ts';
+import { dropTape } from './tape.ts';
 
 /** What the forward and backward pass leave behind. All tensors are kept and belong to the caller. */
 interface Differentiated {
@@ -47,7 +50,7 @@ export async function trainOnBatch(
 
 /** Updates the parameters with the gradients of the window. */
 async function closeWindow(session: Session, batchIdx: number): Promise<void> {
-  const { window, module, options, progress, hooks } = session;
+  const { window, module, progress, hooks } = session;
   const { optimizer } = session.optimization;
   session.windowBatch = 0;
   progress.closedWindows++;
@@ -55,15 +58,28 @@ async function closeWindow(session: Session, batchIdx: number): Promise<void> {
   const gradients = window.close();
   try {
     await hooks.fire('beforeOptimizerStep', optimizer, gradients);
+    let steps = 0;
     tf.tidy(() => {
-      const clipping = { value: options.gradientClipVal, algorithm: options.gradientClipAlgorithm };
-      const clipped = module.configureGradientClipping(optimizer, gradients, clipping);
-      module.optimizerStep(progress.epoch, batchIdx, optimizer, () => optimizer.step(clipped));
+      const clipped = clip(session, gradients);
+      const apply = (): void => {
+        optimizer.step(clipped);
+        steps = 1;
+      };
+      const step = (): void => module.optimizerStep(progress.epoch, batchIdx, optimizer, apply);
+      refusePromise(`${module.constructor.name}.optimizerStep`, hooks.inStep('optimizerStep', step));
     });
-    progress.optimizerStep++;
+    progress.optimizerStep += steps;
   } finally {
     disposeTensors(gradients);
   }
+}
+
+function clip({ module, hooks, options, optimization }: Session, gradients: Gradients): Gradients {
+  const clipping = { value: options.gradientClipVal, algorithm: options.gradientClipAlgorithm };
+  const clipped = hooks.inStep('configureGradientClipping', () =>
+    module.configureGradientClipping(optimization.optimizer, gradients, clipping),
+  );
+  return refusePromise(`${module.constructor.name}.configureGradientClipping`, clipped);
 }
 
 /** Forward and backward pass in one tidy. `undefined` when the step returned nothing: the batch is skipped. */
@@ -71,14 +87,15 @@ function differentiate(session: Session, batch: unknown, batchIdx: number): Diff
   const { module, hooks } = session;
   const { optimizer, parameters } = session.optimization;
   let extras: Record<string, unknown> = {};
-  let skipped = false;
   const forward = (): tf.Scalar => {
     const result: unknown = hooks.inStep('trainingStep', () => module.trainingStep(batch as never, batchIdx));
-    skipped = result === undefined || result === null;
-    if (skipped) throw new SkippedBatch();
+    if (result === undefined || result === null) throw new SkippedBatch();
     const loss = lossOf(module.constructor.name, result);
-    if (isPlainObject(result)) extras = keepExtras(result);
-    if (session.windowBatch === 0) hooks.fire('beforeZeroGrad', optimizer);
+    if (isPlainObject(result)) {
+      const { loss: _, ...others } = result;
+      extras = keepTensors(others);
+    }
+    if (session.window.batches === 0) hooks.fire('beforeZeroGrad', optimizer);
     hooks.fire('beforeBackward', loss);
     return loss;
   };
@@ -86,9 +103,10 @@ function differentiate(session: Session, batch: unknown, batchIdx: number): Diff
     const { value, grads } = tf.tidy(() => tf.variableGrads(forward, parameters));
     return { output: { ...extras, loss: value }, gradients: withoutMissing(grads) };
   } catch (error) {
+    dropTape();
     disposeTensors(extras);
     if (error instanceof SkippedBatch) return undefined;
-    throw explain(error, module.constructor.name);
+    throw explainStepError(error, module.constructor.name);
   }
 }
 
@@ -98,15 +116,11 @@ class SkippedBatch extends Error {}
 function lossOf(moduleName: string, result: unknown): tf.Scalar {
   const loss = isPlainObject(result) ? result.loss : result;
   if (!(loss instanceof tf.Tensor)) {
-    const help =
-      typeof (result as PromiseLike<unknown>).then === 'function'
-        ? 'a training step is synchronous: no `async`'
-        : undefined;
+    refusePromise(`${moduleName}.trainingStep`, result);
     throw new ConfigError(`${moduleName}.trainingStep`, {
       code: 'invalid-step-result',
       expected: 'the loss as a tensor, or an object with `loss`, or nothing',
       got: show(result),
-      help,
     });
   }
   if (loss.size === 1) return loss.rank === 0 ? (loss as tf.Scalar) : tf.reshape(loss, []);
@@ -116,23 +130,6 @@ function lossOf(moduleName: string, result: unknown): tf.Scalar {
     got: `shape [${loss.shape}]`,
     help: 'take its mean: `loss.mean()`',
   });
-}
-
-/** Tensors beside the loss outlive the tidy of the step, until `onTrainBatchEnd` has seen them. */
-function keepExtras(result: Record<string, unknown>): Record<string, unknown> {
-  const { loss: _, ...extras } = result;
-  const kept = new Map<tf.Tensor, tf.Tensor>();
-  visitTensors(extras, (tensor) => kept.set(tensor, share(tensor)));
-  return kept.size === 0
-    ? extras
-    : ((tf.util.isTypedArray(extras) ? extras : replaceTensors(extras, kept)) as Record<string, unknown>);
-}
-
-function replaceTensors(value: unknown, kept: ReadonlyMap<tf.Tensor, tf.Tensor>): unknown {
-  if (value instanceof tf.Tensor) return kept.get(value);
-  if (Array.isArray(value)) return value.map((item) => replaceTensors(item, kept));
-  if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, replaceTensors(item, kept)]));
 }
 
 function withoutMissing(gradients: Gradients): Record<string, tf.Tensor> {
@@ -161,26 +158,4 @@ function checkLoss(session: Session, loss: tf.Scalar, batchIdx: number): void {
       help: 'lower the learning rate, set `gradientClipVal`, or look at this batch; the weights are those before it. `terminateOnNaN: false` goes on regardless',
     },
   );
-}
-
-/** Says in Kelvin's words what tfjs says in its own. */
-function explain(error: unknown, moduleName: string): unknown {
-  const message = messageOf(error);
-  if (message.includes('Cannot find a connection between any variable and the result')) {
-    return new ConfigError(`${moduleName}.trainingStep: the loss`, {
-      code: 'loss-without-gradient',
-      expected: 'a loss that depends on the parameters given to the optimizer',
-      got: 'one that depends on none of them',
-      help: 'compute it from the output of the network, with differentiable ops and without `dataSync`',
-      cause: error,
-    });
-  }
-  if (/^Error when checking(?: model)?(?: input)? ?: expected .* to have/.test(message)) {
-    return new DataError(`A batch does not fit ${moduleName}`, {
-      code: 'batch-shape',
-      got: message.replace(/^Error when checking *: */, ''),
-      cause: error,
-    });
-  }
-  return error;
 }

@@ -9,6 +9,7 @@ import type { Session } from './session.ts';
 export function validationDue(session: Session): boolean {
   const { options, progress, val, module, isLastBatch, train } = session;
   if (val.length === 0 || module.validationStep === undefined || session.interrupted) return false;
+  if (progress.validatedBatch === progress.globalBatch) return false; // done before the checkpoint that was resumed from
   if (session.shouldStop && session.minimumsMet) return true;
   const everyNEpoch = options.checkValEveryNEpoch;
   if (everyNEpoch === null) return progress.globalBatch % (options.valCheckInterval as number) === 0;

@@ -89,6 +89,31 @@ test('the loss gives way to a metric named like it', async () => {
   expect(paper.normalized).toBe('epoch 1/1  1 batch  T  R  loss 0.25\n');
 });
 
+test('numbers are short', async () => {
+  const paper = new Paper();
+  class Numbers extends BoringModule {
+    override trainingStep(batch: never) {
+      const values = {
+        loss: 0.98127,
+        tiny: -1.2345e-5,
+        large: 123456789,
+        count: 12,
+        third: 1 / 3,
+        nan: Number.NaN,
+        zero: 0,
+      };
+      this.logDict(values, { progBar: true });
+      return super.trainingStep(batch);
+    }
+  }
+  const module = new Numbers();
+  await trainerOn(paper, { maxEpochs: 1 }).fit(module, boringLoader(1));
+  module.dispose();
+  expect(paper.text.split('  ').slice(4).join(' ')).toBe(
+    'loss 0.9813 tiny -1.23e-5 large 1.23e8 count 12 third 0.3333 nan NaN zero 0\n',
+  );
+});
+
 test('on a terminal a line stays for each epoch, and the bar is full', async () => {
   const screen = new Screen();
   const module = new Steady();
@@ -225,6 +250,26 @@ test('text can be printed above the bar', async () => {
   expect(screen.lines).toEqual(['batch 0', 'batch 1', expect.stringMatching(/^epoch 1\/1 .* 2\/2 /)]);
 });
 
+test('what others print stays on the screen, above the bar, and the stream is as it was afterwards', async () => {
+  const screen = new Screen();
+  const callbacks = new LambdaCallback({
+    onTrainBatchEnd: (_trainer, _module, _outputs, _batch, batchIdx) => {
+      screen.write(`note ${batchIdx}\n`);
+    },
+  });
+  const module = new Steady();
+  await trainerOn(screen, { callbacks, maxEpochs: 2 }).fit(module, boringLoader(2), boringLoader(1));
+  module.dispose();
+  const notes = ['note 0', 'note 1'];
+  expect(screen.lines).toEqual([
+    ...notes,
+    expect.stringMatching(/^epoch 1\/2 .* 2\/2 /),
+    ...notes,
+    expect.stringMatching(/^epoch 2\/2 .* 2\/2 /),
+  ]);
+  expect(Object.hasOwn(screen, 'write')).toBe(false);
+});
+
 test('colours follow the environment', async () => {
   const texts: string[] = [];
   for (const NO_COLOR of ['', '1']) {
@@ -247,6 +292,19 @@ test('a loader without length has a count and no bar', async () => {
   await trainerOn(screen, { maxEpochs: 1 }).fit(module, { [Symbol.iterator]: iterate });
   module.dispose();
   expect(screen.lines.map(withoutLoss)).toEqual(['epoch 1/1  3  T  R  loss L']);
+});
+
+test('a terminal that cannot draw over lines gets plain ones', async () => {
+  const sizeless = new Screen();
+  sizeless.columns = 0;
+  const dumb = new Screen();
+  for (const screen of [sizeless, dumb]) {
+    if (screen === dumb) vi.stubEnv('TERM', 'dumb');
+    const module = new Steady();
+    await trainerOn(screen, { maxEpochs: 1 }).fit(module, boringLoader(2));
+    module.dispose();
+    expect(withoutLoss(screen.normalized)).toBe('epoch 1/1  2 batches  T  R  loss L\n');
+  }
 });
 
 test('options are checked', () => {

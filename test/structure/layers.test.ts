@@ -46,10 +46,9 @@ const imports: readonly Import[] = files.flatMap((file) => {
 });
 
 const folderOf = (path: string): string => path.split(/[\\/]/)[0] as string;
-const isOurs = ({ to }: Import): boolean => to.endsWith('.ts');
+const isOurs = ({ to }: Import): boolean => to.endsWith('.ts') && !to.startsWith('@');
 const text = ({ from, to }: Import): string => `${from} -> ${to}`;
 
-/** Folders of a layer that may look into one of the same layer, and why. */
 describe('layers', () => {
   test('every folder has a layer', () => {
     const folders = new Set(files.map((file) => folderOf(relative(src, file))));

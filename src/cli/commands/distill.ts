@@ -1,0 +1,137 @@
+/** `kelvin distill`: trains a student from a teacher, which is trained first if there is none, and compares them. */
+import { readCheckpoint } from '../../checkpoint/store.ts';
+import { seedEverything } from '../../core/seed.ts';
+import { comparisonTable } from '../../distillation/comparison-table.ts';
+import { DistillationModule } from '../../distillation/distillation-module.ts';
+import { compareModels } from '../../distillation/evaluation.ts';
+import { TemperatureCallback, type TemperatureSchedule } from '../../distillation/temperature.ts';
+import type { ImageClassificationModel } from '../../module/image-classification-model.ts';
+import type { LightningModule } from '../../module/lightning-module.ts';
+import type { FitResult } from '../../trainer/run-fit.ts';
+import { restoreWeights } from '../../trainer/weights.ts';
+import type { Context } from '../command.ts';
+import { type ImageData, loadData } from '../data.ts';
+import type { ExitCode } from '../exit.ts';
+import { note, say } from '../io.ts';
+import { architecture, buildClassifier, classifierOptions, savedSettings } from '../model.ts';
+import type {
+  DataSettings,
+  DistillationSettings,
+  GeneralSettings,
+  ModelSettings,
+  OutputSettings,
+  TrainerSettings,
+} from '../settings.ts';
+import { prepared } from '../setup.ts';
+import { makeTraining, reportTraining, type Training } from '../trainer.ts';
+
+type Settings = DistillationSettings &
+  DataSettings &
+  ModelSettings &
+  TrainerSettings &
+  OutputSettings &
+  GeneralSettings;
+
+/** Trains a student, compares it with its teacher, and says where everything is. */
+export function distill(settings: Settings, context: Context): Promise<ExitCode> {
+  return prepared(settings, async () => {
+    const { io } = context;
+    const images = await loadData(settings, settings.seed, io);
+    const models: ImageClassificationModel[] = [];
+    try {
+      const teacher = await loadTeacher(settings, images);
+      models.push(teacher.model);
+      if (!teacher.trained) {
+        note(io, 'No --teacher given: training one first.');
+        const { training, result } = await train(settings, context, images, teacher.model, 'teacher');
+        if (result.status === 'interrupted') return reportTraining(training, result, settings.logDir, io);
+        note(io, `The teacher is saved: --teacher ${training.checkpoints.lastModelPath}`);
+      }
+      const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
+      const student = seeded(seed, () => makeStudent(settings, images, teacher.model));
+      models.push(student);
+      const { training, result } = await train(settings, context, images, student, 'student');
+      if (result.status === 'interrupted') return reportTraining(training, result, settings.logDir, io);
+      const compared = { teacher: teacher.model, 'student distilled': student };
+      if (settings.baseline) {
+        const alone = seeded(seed, () => buildClassifier(settings, images));
+        models.push(alone);
+        const run = await train(settings, context, images, alone, 'baseline');
+        if (run.result.status === 'interrupted') return reportTraining(run.training, run.result, settings.logDir, io);
+        Object.assign(compared, { 'student alone': alone });
+      }
+      say(io, comparisonTable(await compareModels(compared, images.test)), '');
+      return reportTraining(training, result, settings.logDir, io);
+    } finally {
+      for (const model of models) model.dispose();
+    }
+  });
+}
+
+async function loadTeacher(settings: Settings, images: ImageData) {
+  const { teacher: path, teacherHidden } = settings;
+  if (path === undefined) {
+    const large: ModelSettings = { ...settings, model: 'mlp', hidden: teacherHidden, learningRate: 1e-3 };
+    return { model: buildClassifier(large, images), trained: false };
+  }
+  const checkpoint = await readCheckpoint(path);
+  const saved = savedSettings(path, checkpoint);
+  const model = buildClassifier(saved.settings, saved.interface);
+  try {
+    restoreWeights(model as LightningModule<never>, checkpoint, { strict: true });
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return { model, trained: true };
+}
+
+function makeStudent(settings: Settings, images: ImageData, teacher: ImageClassificationModel): DistillationModule {
+  const { alpha, temperature } = settings;
+  const student = new DistillationModule({ ...classifierOptions(settings, images), teacher, alpha, temperature });
+  student.saveHyperparameters(architecture(settings, images));
+  return student;
+}
+
+async function train(
+  settings: Settings,
+  { io }: Context,
+  images: ImageData,
+  model: ImageClassificationModel,
+  part: 'teacher' | 'student' | 'baseline',
+): Promise<{ training: Training; result: FitResult }> {
+  const validates = images.val !== undefined && settings.limitValBatches !== 0;
+  const callbacks = part === 'student' ? [new TemperatureCallback(schedule(settings))] : [];
+  const maxEpochs = part === 'teacher' ? settings.teacherEpochs : settings.maxEpochs;
+  const name = `${settings.name ?? 'distill'}-${part}`;
+  const training = makeTraining(
+    { ...settings, maxEpochs },
+    { name, monitor: validates ? 'val_acc' : undefined, callbacks },
+    io,
+  );
+  return { training, result: await training.trainer.fit(model, { train: images.train(), val: images.val }) };
+}
+
+/** From the temperature down to 1; `step` halves it five times over the run. */
+function schedule({ temperature, temperatureSchedule, maxEpochs }: Settings): TemperatureSchedule {
+  switch (temperatureSchedule) {
+    case 'constant':
+      return { schedule: 'constant', value: temperature };
+    case 'linear':
+    case 'cosine':
+      return { schedule: temperatureSchedule, start: temperature };
+    case 'step':
+      return { schedule: 'step', start: temperature, every: Math.max(1, Math.ceil(maxEpochs / 5)) };
+    default:
+      return temperatureSchedule satisfies never;
+  }
+}
+
+function seeded<T>(seed: number, make: () => T): T {
+  const restore = seedEverything(seed);
+  try {
+    return make();
+  } finally {
+    restore();
+  }
+}

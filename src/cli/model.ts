@@ -1,0 +1,89 @@
+/** The built-in image classifier of the command line: made from options, and rebuilt from a checkpoint that has them. */
+import type { Checkpoint, JsonObject } from '../core/contracts.ts';
+import { CheckpointError, show } from '../core/errors.ts';
+import type * as tf from '../core/tf.ts';
+import { convNet, depthwiseSeparableNet, mlp } from '../module/architectures.ts';
+import { ImageClassificationModel, type ImageClassificationOptions } from '../module/image-classification-model.ts';
+import type { Context } from './command.ts';
+import { UsageError } from './exit.ts';
+import { kebab, problem } from './option.ts';
+import { MODEL } from './options.ts';
+import type { ModelSettings } from './settings.ts';
+
+const modelOptions = Object.keys(MODEL.options) as (keyof ModelSettings)[];
+
+/** What images go in and how many classes come out. */
+export interface ModelInterface {
+  readonly shape: readonly number[];
+  readonly classes: number;
+}
+
+/** The constructor options of the built-in classifier. */
+export function classifierOptions(
+  settings: ModelSettings,
+  { shape, classes }: ModelInterface,
+): ImageClassificationOptions {
+  const { learningRate, optimizer, weightDecay, lrSchedule, warmupSteps, labelSmoothing } = settings;
+  return {
+    encoder: encoder(settings, shape),
+    classes,
+    learningRate,
+    optimizer,
+    weightDecay,
+    lrSchedule,
+    warmupSteps,
+    labelSmoothing,
+  };
+}
+
+/** What a checkpoint has to hold so that {@link rebuild} can do its work. */
+export function architecture(settings: ModelSettings, { shape }: ModelInterface): Record<string, unknown> {
+  const { model, hidden, channels, dropout } = settings;
+  return { model, hidden, channels, dropout, inputs: shape };
+}
+
+/** Makes the built-in classifier. Remembers its options, so that a checkpoint can tell how to make it again. */
+export function buildClassifier(settings: ModelSettings, interface_: ModelInterface): ImageClassificationModel {
+  const module = new ImageClassificationModel(classifierOptions(settings, interface_));
+  module.saveHyperparameters(architecture(settings, interface_));
+  return module;
+}
+
+function encoder({ model, hidden, channels, dropout }: ModelSettings, shape: readonly number[]): tf.LayersModel {
+  if (model === 'mlp') return mlp({ inputs: shape, hidden, dropout });
+  const image = shape as readonly [number, number, number];
+  const options = { inputs: image, channels, dropout };
+  return model === 'cnn' ? convNet(options) : depthwiseSeparableNet(options);
+}
+
+/** The options that a checkpoint of the built-in classifier was made with. @throws CheckpointError `not-built-in` */
+export function savedSettings(
+  path: string,
+  { state }: Checkpoint,
+): { settings: ModelSettings; interface: ModelInterface } {
+  const hparams = (state.hparams ?? {}) as JsonObject;
+  const sound = modelOptions.every((name) => problem(MODEL.options[name], hparams[name]) === undefined);
+  if (!sound || !Array.isArray(hparams.inputs) || typeof hparams.classes !== 'number') {
+    throw new CheckpointError(`${path} does not say how its model is built`, {
+      code: 'not-built-in',
+      expected: 'a checkpoint of `kelvin fit` or `kelvin distill`',
+      got: `one of ${show(state.module)}`,
+      help: 'name the file of the module with --module',
+    });
+  }
+  const settings = Object.fromEntries(modelOptions.map((name) => [name, hparams[name]])) as unknown as ModelSettings;
+  return { settings, interface: { shape: hparams.inputs as number[], classes: hparams.classes } };
+}
+
+/** Model options that contradict the checkpoint that is resumed are a mistake. */
+export function checkNotContradicted(context: Context, settings: ModelSettings, saved: ModelSettings): void {
+  for (const key of modelOptions) {
+    if (!context.given.has(key) || JSON.stringify(settings[key]) === JSON.stringify(saved[key])) continue;
+    throw new UsageError(`--${kebab(key)} contradicts the checkpoint`, {
+      code: 'contradicts-checkpoint',
+      expected: show(saved[key]),
+      got: show(settings[key]),
+      help: 'leave it out: the model is rebuilt from the checkpoint',
+    });
+  }
+}

@@ -1,0 +1,136 @@
+/** The program `kelvin`: its commands, and `run`, which a process or a test calls. */
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+import { buildCommand, type CommandSpec } from './command.ts';
+import { EXIT, type ExitCode, exitWith } from './exit.ts';
+import type { Io } from './io.ts';
+import type { OptionGroup } from './option.ts';
+import {
+  DATA,
+  DISTILLATION,
+  EVALUATION,
+  GENERAL,
+  MODEL,
+  MODULE,
+  OUTPUT,
+  PREDICTIONS,
+  RESUME,
+  SUMMARY,
+  TRAINER,
+} from './options.ts';
+
+const define = <const G extends readonly OptionGroup[]>(spec: CommandSpec<G>): CommandSpec<G> => spec;
+
+// What a command does is loaded when it runs: help needs no engine.
+const fit = define({
+  name: 'fit',
+  about: 'Train a model, with checkpoints and TensorBoard files.',
+  groups: [DATA, MODEL, MODULE, TRAINER, OUTPUT, RESUME, GENERAL],
+  examples: [
+    'kelvin fit',
+    'kelvin fit --data digits --hidden 800,800 --dropout 0.3 --max-epochs 20',
+    'kelvin fit --module ./my-model.js --hparams lr=0.01 --config run.yaml',
+  ],
+  run: async (settings, context) => (await import('./commands/fit.ts')).fit(settings, context),
+});
+
+const validate = define({
+  name: 'validate',
+  about: 'Measure a checkpoint on the validation images.',
+  groups: [EVALUATION, DATA, MODULE, GENERAL],
+  examples: ['kelvin validate --ckpt runs/fit/version_0/checkpoints/last.ckpt'],
+  run: async (settings, context) => (await import('./commands/evaluate.ts')).evaluate('validate', settings, context),
+});
+
+const test = define({
+  name: 'test',
+  about: 'Measure a checkpoint on the test images.',
+  groups: [EVALUATION, DATA, MODULE, GENERAL],
+  examples: ['kelvin test --ckpt runs/fit/version_0/checkpoints/last.ckpt'],
+  run: async (settings, context) => (await import('./commands/evaluate.ts')).evaluate('test', settings, context),
+});
+
+const predict = define({
+  name: 'predict',
+  about: 'Predict the test images with a checkpoint, as csv.',
+  groups: [PREDICTIONS, EVALUATION, DATA, MODULE, GENERAL],
+  examples: ['kelvin predict --ckpt runs/fit/version_0/checkpoints/last.ckpt --out predictions.csv'],
+  run: async (settings, context) => (await import('./commands/predict.ts')).predict(settings, context),
+});
+
+const distill = define({
+  name: 'distill',
+  about: 'Train a small student from a large teacher, and compare the two.',
+  groups: [DISTILLATION, DATA, MODEL, TRAINER, OUTPUT, GENERAL],
+  defaults: { hidden: [48], learningRate: 2e-3, maxEpochs: 20 },
+  examples: [
+    'kelvin distill --teacher runs/fit/version_0/checkpoints/last.ckpt --hidden 32',
+    'kelvin distill --data digits --baseline',
+  ],
+  run: async (settings, context) => (await import('./commands/distill.ts')).distill(settings, context),
+});
+
+const devices = define({
+  name: 'devices',
+  about: 'Show which engines can compute here, which one is used, and what the others lack.',
+  groups: [GENERAL],
+  examples: ['kelvin devices'],
+  run: async (settings, context) => (await import('./commands/devices.ts')).devices(settings, context),
+});
+
+const summary = define({
+  name: 'summary',
+  about: 'Show the parts of a model and their parameters.',
+  groups: [SUMMARY, MODEL, MODULE, GENERAL],
+  examples: ['kelvin summary --model cnn --channels 16,32,64', 'kelvin summary --ckpt last.ckpt'],
+  run: async (settings, context) => (await import('./commands/summary.ts')).summary(settings, context),
+});
+
+/**
+ * Runs the program.
+ *
+ * @param argv the arguments, without node and script
+ * @returns 0 done, 1 failed, 2 wrong use, 130 interrupted
+ *
+ * @example
+ * ```ts
+ * process.exitCode = await run(process.argv.slice(2), process);
+ * ```
+ */
+export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
+  let code: ExitCode = EXIT.done;
+  const onExit = (exit: ExitCode): void => {
+    code = exit;
+  };
+  const program = new Command('kelvin')
+    .description('Train and distil neural networks with TensorFlow.js.')
+    .version(version(), '--version', 'print the version')
+    .addHelpText(
+      'after',
+      '\nStart here:\n  $ kelvin devices\n  $ kelvin fit --data digits\n  $ kelvin <command> --help',
+    );
+  for (const build of [fit, validate, test, predict, distill, devices, summary]) {
+    program.addCommand(buildCommand(build as unknown as CommandSpec<readonly OptionGroup[]>, io, onExit));
+  }
+  for (const each of [program, ...program.commands]) {
+    each.exitOverride().configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+      getErrHelpWidth: () => io.stderr.columns ?? 100,
+    });
+  }
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return code;
+  } catch (error) {
+    const { KELVIN_DEBUG } = process.env;
+    const debug =
+      argv.includes('--debug') || (KELVIN_DEBUG !== undefined && KELVIN_DEBUG !== '0' && KELVIN_DEBUG !== '');
+    return exitWith(error, io, { debug });
+  }
+}
+
+function version(): string {
+  return (createRequire(import.meta.url)('../../package.json') as { version: string }).version;
+}

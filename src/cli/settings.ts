@@ -1,0 +1,28 @@
+/** The types of the commands' settings, made from the options. */
+import type { SettingsOf } from './option.ts';
+import type {
+  DATA,
+  DISTILLATION,
+  EVALUATION,
+  GENERAL,
+  MODEL,
+  MODULE,
+  OUTPUT,
+  PREDICTIONS,
+  RESUME,
+  SUMMARY,
+  TRAINER,
+} from './options.ts';
+
+export type GeneralSettings = SettingsOf<readonly [typeof GENERAL]>;
+export type DataSettings = SettingsOf<readonly [typeof DATA]>;
+export type ModelSettings = SettingsOf<readonly [typeof MODEL]>;
+/** `hparams` is a list of `key=value`. */
+export type ModuleSettings = SettingsOf<readonly [typeof MODULE]>;
+export type TrainerSettings = SettingsOf<readonly [typeof TRAINER]>;
+export type OutputSettings = SettingsOf<readonly [typeof OUTPUT]>;
+export type ResumeSettings = SettingsOf<readonly [typeof RESUME]>;
+export type EvaluationSettings = SettingsOf<readonly [typeof EVALUATION]>;
+export type PredictionSettings = SettingsOf<readonly [typeof PREDICTIONS]>;
+export type DistillationSettings = SettingsOf<readonly [typeof DISTILLATION]>;
+export type SummarySettings = SettingsOf<readonly [typeof SUMMARY]>;

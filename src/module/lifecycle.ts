@@ -1,0 +1,21 @@
+/** What the trainer does to a module around a run: late configuration, and the modes that evaluation changes. */
+import { type LightningModule, nestedModules } from './lightning-module.ts';
+
+/** Notes the mode of a module and of all modules in it. Returns what puts them back. */
+export function rememberModes(module: LightningModule<never>): () => void {
+  const { training } = module;
+  const nested = nestedModules(module).map(rememberModes);
+  return () => {
+    if (module.training !== training) module.train(training);
+    for (const restore of nested) restore();
+  };
+}
+
+const configured = new WeakSet<object>();
+
+/** Calls `configureModel`, once in a module's life. */
+export async function configureOnce(module: LightningModule<never>): Promise<void> {
+  if (configured.has(module)) return;
+  await module.configureModel?.();
+  configured.add(module);
+}

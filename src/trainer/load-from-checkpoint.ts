@@ -1,0 +1,69 @@
+/** Rebuilds a module from a checkpoint: its hyper-parameters make it, its weights fill it. */
+import { z } from 'zod';
+import { readCheckpoint } from '../checkpoint/store.ts';
+import { ConfigError, messageOf } from '../core/errors.ts';
+import { anyThat, flag, parseOptions } from '../core/options.ts';
+import { isPlainObject } from '../core/tensors.ts';
+import { configureOnce } from '../module/lifecycle.ts';
+import type { LightningModule } from '../module/lightning-module.ts';
+import { restoreWeights } from './weights.ts';
+
+/** Options of {@link loadFromCheckpoint}. */
+export interface LoadOptions {
+  /** Constructor options that go before the saved ones, and those that could not be saved, such as models. */
+  overrides?: Readonly<Record<string, unknown>> | undefined;
+  /** Whether the weights must be the module's, all of them and no others (default). Else those that both have are set. */
+  strict?: boolean | undefined;
+}
+
+const schema = z.strictObject({
+  overrides: anyThat<Readonly<Record<string, unknown>>>('an object with constructor options', isPlainObject).default(
+    {},
+  ),
+  strict: flag().default(true),
+});
+
+/**
+ * Makes a module of `ModuleClass` with the hyper-parameters that the checkpoint's module remembered with
+ * `saveHyperparameters`, and sets its weights. The module is the caller's, in training mode, and unknown to any trainer.
+ *
+ * @param path a file that `ModelCheckpoint` or `trainer.saveCheckpoint` wrote, weights only or whole
+ * @throws CheckpointError when the file is missing or damaged, or when its weights do not fit (a wrong shape never does)
+ * @throws ConfigError `cannot-rebuild` when the constructor throws
+ *
+ * @example
+ * ```ts
+ * const net = await loadFromCheckpoint(Net, 'checkpoints/last.ckpt', { overrides: { dropout: 0 } });
+ * ```
+ */
+export async function loadFromCheckpoint<M extends LightningModule<never>>(
+  ModuleClass: new (...args: never[]) => M,
+  path: string,
+  options: LoadOptions = {},
+): Promise<M> {
+  const { overrides, strict } = parseOptions('loadFromCheckpoint', schema, options);
+  const checkpoint = await readCheckpoint(path);
+  const module = build(ModuleClass, path, { ...(checkpoint.state.hparams as object), ...overrides });
+  try {
+    await configureOnce(module);
+    await module.onLoadCheckpoint?.(checkpoint);
+    restoreWeights(module, checkpoint, { strict });
+  } catch (error) {
+    module.dispose();
+    throw error;
+  }
+  return module;
+}
+
+function build<M>(ModuleClass: new (...args: never[]) => M, path: string, hparams: object): M {
+  try {
+    return new ModuleClass(hparams as never);
+  } catch (cause) {
+    throw new ConfigError(`${ModuleClass.name} cannot be rebuilt from ${path}`, {
+      code: 'cannot-rebuild',
+      got: messageOf(cause),
+      help: 'give what is missing or wrong in `overrides`: models and functions are not saved in a checkpoint',
+      cause,
+    });
+  }
+}
