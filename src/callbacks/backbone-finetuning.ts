@@ -63,9 +63,10 @@ export class BackboneFinetuning implements Callback {
     this.#resumesUnfrozen = false;
     if (trainer.currentEpoch >= this.#options.unfreezeBackboneAtEpoch && trainer.globalStep > 0) return;
     this.#lr = undefined;
-    for (const layer of this.#layers(module)) {
-      layer.trainable = this.#options.trainBatchNorm && layer.getClassName() === 'BatchNormalization';
-    }
+    const { trainBatchNorm } = this.#options;
+    const isTrained = (layer: LayerLike): boolean => trainBatchNorm && layer.getClassName() === 'BatchNormalization';
+    // A model passes its flag on to the weights in it, at once and again at its first call: it is frozen only as a whole.
+    for (const layer of this.#layers(module)) layer.trainable = [...layersOf(layer)].some(isTrained);
   }
 
   onLoadCheckpoint(trainer: TrainerView, _module: ModuleView, { state }: Checkpoint): void {

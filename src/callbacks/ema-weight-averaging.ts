@@ -84,6 +84,10 @@ export class EMAWeightAveraging implements Callback {
     this.#weights.swapOut();
   }
 
+  onInterrupt(): void {
+    this.#weights.swapOut(); // within validation there is no end of it
+  }
+
   onTrainEnd(): void {
     this.#weights.swapIn();
   }

@@ -106,7 +106,7 @@ function callsOf(hook: HookName, trainer: TrainerView, args: readonly unknown[])
     case 'validationEpochStart':
     case 'validationEpochEnd':
     case 'validationEnd':
-      return trainer.stage === 'fit' ? trainer.validations + 1 : 1;
+      return trainer.stage === 'fit' ? trainer.validations : 1;
     case 'validationBatchStart':
     case 'testBatchStart':
     case 'predictBatchStart':

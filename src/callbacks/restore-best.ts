@@ -95,6 +95,7 @@ export class RestoreBest implements Callback {
   onTrainEpochEnd(trainer: TrainerView, module: ModuleView): void {
     const validates = trainer.numValBatches.some((count) => count > 0);
     if (validates && !trainer.validatesAtEpochEnd) return;
+    if (this.#candidate === undefined && validates) return; // an epoch that was broken off
     if (this.#candidate === undefined) this.#setCandidate(takeWeights(module.namedVariables()));
     this.#judge(trainer);
   }

@@ -137,7 +137,7 @@ export interface TrainerView {
   readonly estimatedSteppingBatches: number;
   /** Batches whose gradients make one optimizer step. It can be changed while training. */
   accumulateGradBatches: number;
-  /** Validation runs that training has had, the one that is going on not included. */
+  /** Validation runs that training has begun, the one that is going on included. */
   readonly validations: number;
   readonly logEveryNSteps: number;
   readonly fastDevRun: boolean;

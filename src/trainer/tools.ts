@@ -3,6 +3,7 @@ import { ConfigError } from '../core/errors.ts';
 import { withIsolatedRandom } from '../core/seed.ts';
 import * as tf from '../core/tf.ts';
 import type { AddedParamGroup, TrainerTools } from '../core/tools.ts';
+import { rememberModes } from '../module/lifecycle.ts';
 import { type BatchSource, batchSources, iterate, release } from './loaders.ts';
 import type { Session } from './session.ts';
 import { tryTraining, withoutLogging } from './trial.ts';
@@ -30,7 +31,7 @@ async function forwardTrainingData(
   beforeBatch: (batchIdx: number) => void = () => {},
 ): Promise<number> {
   const { module } = session;
-  const wasTraining = module.training;
+  const restoreModes = rememberModes(module);
   const source = trainOf(session);
   let count = 0;
   module.train();
@@ -52,7 +53,7 @@ async function forwardTrainingData(
     );
     return count;
   } finally {
-    module.train(wasTraining);
+    restoreModes();
   }
 }
 

@@ -4,6 +4,7 @@ import { withIsolatedRandom } from '../core/seed.ts';
 import { batchSizeOf, disposeTensors, isPlainObject, readScalar, share } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 import type { TrainingTrial } from '../core/tools.ts';
+import { rememberModes } from '../module/lifecycle.ts';
 import { AccumulationWindow } from './accumulation.ts';
 import { type BatchSource, emptyLoader, iterate, release } from './loaders.ts';
 import type { Session } from './session.ts';
@@ -19,14 +20,13 @@ export async function tryTraining(session: Session, trial: TrainingTrial, source
   }
 }
 
-/** Runs `body` in no hook at all: what it logs is dropped. */
-export async function withoutLogging<T>({ hooks }: Session, body: () => Promise<T>): Promise<T> {
-  const outer = hooks.current;
-  hooks.current = undefined;
+/** Runs `body` and drops what it logs. */
+export async function withoutLogging<T>({ desk }: Session, body: () => Promise<T>): Promise<T> {
+  desk.deaf = true;
   try {
     return await body();
   } finally {
-    hooks.current = outer;
+    desk.deaf = false;
   }
 }
 
@@ -109,7 +109,7 @@ function update(
 /** Remembers weights, optimizer and mode. The returned function puts them back. */
 function remember({ module, optimization, train, progress }: Session): () => void {
   const { optimizer } = optimization;
-  const wasTraining = module.training;
+  const restoreModes = rememberModes(module);
   const weights = [...module.namedVariables().values()].map(
     (variable) => [variable, share(variable as tf.Tensor)] as const,
   );
@@ -127,7 +127,7 @@ function remember({ module, optimization, train, progress }: Session): () => voi
     }
     optimizer.loadStateDict({ ...rest, tensors: slots });
     disposeTensors(slots);
-    module.train(wasTraining);
+    restoreModes();
     train?.loader.setEpoch?.(progress.epoch);
   };
 }

@@ -21,7 +21,7 @@ class Scored extends BoringModule {
     this.#scores = scores;
   }
   override validationStep(): void {
-    this.log('score', this.#scores[this.trainer.validations] as number, { batchSize: 1 });
+    this.log('score', this.#scores[this.trainer.validations - 1] as number, { batchSize: 1 });
   }
 }
 
