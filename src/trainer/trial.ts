@@ -8,6 +8,8 @@ import { rememberModes } from '../module/lifecycle.ts';
 import { AccumulationWindow } from './accumulation.ts';
 import { type BatchSource, emptyLoader, iterate, release } from './loaders.ts';
 import type { Session } from './session.ts';
+import { explainStepError } from './step-errors.ts';
+import { dropTape } from './tape.ts';
 
 /** Trains for some steps of `source` and puts everything back. */
 export async function tryTraining(session: Session, trial: TrainingTrial, source: BatchSource): Promise<void> {
@@ -80,8 +82,9 @@ function gather(session: Session, window: AccumulationWindow, batch: unknown, ba
     value.dispose();
     return loss;
   } catch (error) {
+    dropTape();
     if (error instanceof SkippedBatch) return Number.NaN;
-    throw error;
+    throw explainStepError(error, module.constructor.name);
   }
 }
 
