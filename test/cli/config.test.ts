@@ -60,6 +60,11 @@ test.each([
     ['hidden:'],
     '1:8: `hidden`: expected whole numbers of at least 1, separated by commas, got null.',
   ],
+  [
+    'hyper-parameters as a list',
+    ['hparams: [lr=1]'],
+    '1:10: `hparams`: expected `key: value` lines below it, got ["lr=1"] (array).',
+  ],
   ['a value given twice', ['hidden: 3', 'model:', '  hidden: 4'], '3:3: `hidden` is given twice.'],
   ['the same key twice', ['seed: 3', 'seed: 4'], '2:1: Map keys must be unique.'],
   [
