@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Callback, ModuleView, TrainerView } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
 import { anyThat, numberBetween, oneOf, parseOptions, text, wholeNumber } from '../core/options.ts';
+import { withIsolatedRandom } from '../core/seed.ts';
 import { type BatchSizeVerdict, isOutOfMemory, searchBatchSize } from './batch-size-search.ts';
 
 /** A loader with batches of a given size. */
@@ -89,7 +90,10 @@ export class BatchSizeFinder implements Callback {
 
   async onFitStart(trainer: TrainerView, module: ModuleView): Promise<void> {
     if (trainer.fastDevRun) return;
-    if (!this.#resumed && trainer.globalBatch === 0) this.#batchSize = await this.#search(trainer);
+    if (!this.#resumed && trainer.globalBatch === 0) {
+      // loaders draw their seeds from the stream: how many were tried must not matter
+      this.#batchSize = await withIsolatedRandom(() => this.#search(trainer));
+    }
     if (this.#batchSize === undefined) return;
     trainer.tools.useTrainLoader(this.#options.loader(this.#batchSize));
     const { attrName } = this.#options;

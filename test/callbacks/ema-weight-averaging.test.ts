@@ -170,3 +170,60 @@ test('wrong options', () => {
     'EMAWeightAveraging: option `decay`: expected a number from 0 to 1, got 2 (number).',
   );
 });
+
+test('Ctrl-C within validation: the checkpoint holds both, and the run goes on as if nothing had been', async () => {
+  const run = async (dirPath: string, interrupted: boolean, ckptPath?: string): Promise<number[]> => {
+    const module = new BoringModule();
+    const interrupt: Callback = {
+      onValidationBatchEnd: ({ globalBatch }) => {
+        if (interrupted && globalBatch === 8) process.emit('SIGINT');
+      },
+    };
+    const callbacks = [new EMAWeightAveraging({ decay: 0.9 }), interrupt, new ModelCheckpoint({ dirPath })];
+    const trainer = new Trainer({ ...quiet, enableCheckpointing: true, handleSignals: true, maxEpochs: 3, callbacks });
+    const { status } = await trainer.fit(module, { train: boringLoader(4), val: boringLoader(3), ckptPath });
+    expect(status).toBe(interrupted ? 'interrupted' : 'finished');
+    const weights = module.weights();
+    module.dispose();
+    return weights;
+  };
+  await expectNoLeak(async () => {
+    const [whole, broken] = [freshDirectory(), freshDirectory()];
+    const expected = await run(whole, false);
+    await run(broken, true);
+    expect(await run(broken, false, 'last')).toEqual(expected);
+  });
+});
+
+test('one trainer, whose limit is raised, goes on as one long run', async () => {
+  await expectNoLeak(async () => {
+    const seen = watch();
+    const module = new BoringModule();
+    const trainer = new Trainer({ ...quiet, maxEpochs: 2, callbacks: [new EMAWeightAveraging({ decay: 0.9 }), seen] });
+    await trainer.fit(module, boringLoader(4), boringLoader(2));
+    trainer.maxEpochs = 4;
+    await trainer.fit(module, boringLoader(4), boringLoader(2));
+    const straight = watch();
+    const look = (other: BoringModule) => other.weights();
+    const flags = { maxEpochs: 4 };
+    const whole = await fitBoring([new EMAWeightAveraging({ decay: 0.9 }), straight], flags, { look });
+    expect(module.weights()).toEqual(whole);
+    expect(seen).toMatchObject({ live: straight.live, validated: straight.validated });
+    module.dispose();
+  });
+});
+
+test('a checkpoint saved after the fit resumes exactly, too', async () => {
+  const path = join(freshDirectory(), 'after.ckpt');
+  await fitBoring(
+    new EMAWeightAveraging({ decay: 0.9 }),
+    { maxEpochs: 2 },
+    { look: (_, trainer) => trainer.saveCheckpoint(path) },
+  );
+  const module = new BoringModule();
+  const trainer = new Trainer({ ...quiet, maxEpochs: 3, callbacks: new EMAWeightAveraging({ decay: 0.9 }) });
+  await trainer.fit(module, { train: boringLoader(4), val: boringLoader(2), ckptPath: path });
+  const whole = await fitBoring(new EMAWeightAveraging({ decay: 0.9 }), { maxEpochs: 3 }, { look: (m) => m.weights() });
+  expect(module.weights()).toEqual(whole);
+  module.dispose();
+});

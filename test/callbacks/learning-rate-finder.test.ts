@@ -1,6 +1,8 @@
 import {
   Adam,
   type Callback,
+  DataLoader,
+  type Dataset,
   Dropout,
   LearningRateFinder,
   type LearningRateFinderOptions,
@@ -12,7 +14,7 @@ import {
   type tf,
 } from 'kelvin';
 import { describe, expect, test } from 'vitest';
-import { BoringModule, boringLoader } from '../support/boring.ts';
+import { type BoringBatch, BoringModule, boringLoader } from '../support/boring.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
 import { fitBoring, quiet, wholeAndResumed } from './support.ts';
 
@@ -164,4 +166,23 @@ test('wrong options', async () => {
   await expect(fitBoring(new LearningRateFinder({ attrName: 'rate' }))).rejects.toThrow(
     'LearningRateFinder: BoringModule: expected a field `rate`, got a module without it.',
   );
+});
+
+test('a shuffling DataLoader gives the same batches afterwards', async () => {
+  const rows = Array.from({ length: 30 }, (_, i) => ({ x: [Math.sin(i), Math.cos(i)], y: [i % 3] }));
+  const weights = async (finder: readonly Callback[]): Promise<number[]> => {
+    const restore = seedEverything(5);
+    const module = new BoringModule();
+    const data = { get: (i: number) => rows[i], length: rows.length } as Dataset<unknown, BoringBatch>;
+    const loader = new DataLoader(data, { batchSize: 4, shuffle: true });
+    const trainer = new Trainer({ ...quiet, maxEpochs: 2, callbacks: finder });
+    await expectNoLeak(() => trainer.fit(module, loader));
+    const trained = module.weights();
+    module.dispose();
+    restore();
+    return trained;
+  };
+  const finder = new LearningRateFinder({ numTraining: 17, updateAttr: false });
+  expect(await weights([finder])).toEqual(await weights([]));
+  expect(finder.result?.lrs).toHaveLength(17);
 });
