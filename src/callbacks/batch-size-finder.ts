@@ -48,6 +48,8 @@ const schema = z.strictObject({
  * given to `fit` is replaced by `loader(size)`. Weights, optimizer and random stream are put back after each trial. The
  * search also ends when one batch holds all samples.
  *
+ * `configureOptimizers` comes before it: schedules that need the number of steps should be given by hand.
+ *
  * It does nothing when a run is resumed or goes on, except to use the loader of the size that was found.
  *
  * @throws ConfigError for wrong options; `no-batch-size` when not even the smallest size fits

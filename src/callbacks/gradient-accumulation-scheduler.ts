@@ -6,7 +6,7 @@ const EXPECTED = 'an object from epochs, at least 0, to counts of batches, at le
 
 /**
  * Accumulates the gradients of `scheduling[epoch]` batches into one optimizer step, from that epoch on. Before the first
- * epoch given, of one batch. `trainer.estimatedSteppingBatches` reckons with the count of the running epoch.
+ * epoch given, of one batch. `trainer.estimatedSteppingBatches` reckons with it.
  *
  * @param scheduling from epochs, counted from 0, to counts of batches
  * @throws ConfigError `invalid-option` for an empty or wrong schedule; `conflicting-options` at the start of training
@@ -47,10 +47,14 @@ export class GradientAccumulationScheduler implements Callback {
     this.#apply(trainer);
   }
 
+  /** The count of batches in an epoch, counted from 0. */
+  batchesAt(epoch: number): number {
+    const begun = this.#entries.filter(([first]) => first <= epoch);
+    return begun.sort(([a], [b]) => b - a)[0]?.[1] ?? 1;
+  }
+
   #apply(trainer: TrainerView): void {
-    const passed = this.#entries.filter(([epoch]) => epoch <= trainer.currentEpoch);
-    const latest = passed.sort(([a], [b]) => b - a)[0];
-    trainer.accumulateGradBatches = latest?.[1] ?? 1;
+    trainer.accumulateGradBatches = this.batchesAt(trainer.currentEpoch);
   }
 }
 

@@ -3,6 +3,7 @@
  * `Trainer` adds the methods that start something.
  */
 import { join } from 'node:path';
+import { GradientAccumulationScheduler } from '../callbacks/gradient-accumulation-scheduler.ts';
 import { writeCheckpoint } from '../checkpoint/store.ts';
 import type {
   Callback,
@@ -131,10 +132,16 @@ export abstract class TrainerState implements TrainerView {
   }
   get estimatedSteppingBatches(): number {
     const { maxEpochs, maxSteps } = this.options;
-    const { accumulateGradBatches } = this;
     const steps = maxSteps === -1 ? Number.POSITIVE_INFINITY : maxSteps;
     if (maxEpochs === -1) return steps;
-    return Math.min(steps, Math.ceil(this.numTrainingBatches / accumulateGradBatches) * maxEpochs);
+    const schedule = this.callbacks.find((callback) => callback instanceof GradientAccumulationScheduler);
+    const stepsWith = (batches: number): number => Math.ceil(this.numTrainingBatches / batches);
+    if (schedule === undefined) return Math.min(steps, stepsWith(this.accumulateGradBatches) * maxEpochs);
+    const perEpoch = Array.from({ length: maxEpochs }, (_, epoch) => stepsWith(schedule.batchesAt(epoch)));
+    return Math.min(
+      steps,
+      perEpoch.reduce((sum, count) => sum + count, 0),
+    );
   }
   get accumulateGradBatches(): number {
     return this.core.session?.accumulateGradBatches ?? this.options.accumulateGradBatches;

@@ -102,6 +102,15 @@ describe('a resumed run equals one that went through', () => {
     );
     expect(resumed).toEqual(whole);
   });
+
+  test('broken within an accumulation window', async () => {
+    const [whole, resumed] = await wholeAndResumed(() => [new EMAWeightAveraging({ decay: 0.7 })], {
+      at: 5,
+      flags: { accumulateGradBatches: 3 },
+      outcome: (module, [ema]) => [module.weights(), (ema as EMAWeightAveraging).updates],
+    });
+    expect(resumed).toEqual(whole);
+  });
 });
 
 function zero(module: BoringModule): void {

@@ -19,6 +19,14 @@ test('the count changes from epoch to epoch', async () => {
   });
 });
 
+test('the estimate of steps reckons with the schedule', async () => {
+  const estimates = collect('fitStart', (trainer) => trainer.estimatedSteppingBatches);
+  const schedule = new GradientAccumulationScheduler({ 1: 3, 3: 2 });
+  const steps = await fitBoring([schedule, estimates], { maxEpochs: 4 }, { look: (_, __, result) => result.steps });
+  await fitBoring([schedule, estimates], { maxEpochs: 4, maxSteps: 5 });
+  expect(estimates.seen).toEqual([steps, 5]);
+});
+
 test('each fit follows the schedule anew', async () => {
   const schedule = new GradientAccumulationScheduler({ 0: 4 });
   for (let i = 0; i < 2; i++) {
