@@ -4,6 +4,7 @@ import {
   DataLoader,
   type Dataset,
   Dropout,
+  fromTfOptimizer,
   LearningRateFinder,
   type LearningRateFinderOptions,
   lrFind,
@@ -11,7 +12,7 @@ import {
   StepLR,
   seedEverything,
   Trainer,
-  type tf,
+  tf,
 } from 'kelvin';
 import { describe, expect, test } from 'vitest';
 import { type BoringBatch, BoringModule, boringLoader } from '../support/boring.ts';
@@ -185,4 +186,24 @@ test('a shuffling DataLoader gives the same batches afterwards', async () => {
   const finder = new LearningRateFinder({ numTraining: 17, updateAttr: false });
   expect(await weights([finder])).toEqual(await weights([]));
   expect(finder.result?.lrs).toHaveLength(17);
+});
+
+test.for([
+  ['sgd', () => tf.train.sgd(0.1)],
+  ['momentum', () => tf.train.momentum(0.01, 0.9)],
+  ['adam', () => tf.train.adam(0.1)],
+  ['adamax', () => tf.train.adamax(0.1)],
+  ['adagrad', () => tf.train.adagrad(0.1)],
+  ['adadelta', () => tf.train.adadelta(0.1)],
+  ['rmsprop', () => tf.train.rmsprop(0.01)],
+] as const)('stock tfjs optimizers are put back, too: %s', async ([, make]) => {
+  class Stock extends BoringModule {
+    override configureOptimizers(): never {
+      return fromTfOptimizer(make(), this.parameters()) as never;
+    }
+  }
+  const weights = (callbacks: readonly Callback[]) =>
+    expectNoLeak(() => fitBoring(callbacks, {}, { module: new Stock(), look: (module) => module.weights() }));
+  const outside = new LearningRateFinder({ numTraining: 15, updateAttr: false });
+  expect(await weights([outside])).toEqual(await weights([]));
 });
