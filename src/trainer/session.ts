@@ -62,8 +62,8 @@ export class Session {
   /** Where a checkpoint made now goes on, when that is not where training stands. */
   resumePoint: ResumePoint | undefined;
   #optimization: Optimization | undefined;
-  readonly #started = performance.now();
-  #lastBreath = this.#started;
+  #started: number | undefined;
+  #lastBreath = performance.now();
 
   constructor(parts: SessionParts) {
     this.stage = parts.stage;
@@ -142,9 +142,14 @@ export class Session {
     return this.elapsed >= milliseconds(maxTime) && this.minimumsMet;
   }
 
+  /** Starts the clock of `maxTime`: engine, data and sanity check do not count. */
+  startClock(): void {
+    this.#started = performance.now();
+  }
+
   /** Milliseconds of training, earlier calls of `fit` and resumed runs included. */
   get elapsed(): number {
-    return this.progress.elapsed + performance.now() - this.#started;
+    return this.progress.elapsed + (this.#started === undefined ? 0 : performance.now() - this.#started);
   }
 
   /** The x value of training rows: zero-based count of the batches that closed an accumulation window. */
