@@ -13,6 +13,7 @@ import {
   DataLoader,
   Dropout,
   EarlyStopping,
+  EMAWeightAveraging,
   HOOK_NAMES,
   LearningRateMonitor,
   LightningModule,
@@ -96,6 +97,7 @@ async function run(directory: string): Promise<RunResult> {
     logger: [tensorBoard, csv],
     callbacks: [
       new LearningRateMonitor({ loggingInterval: 'step' }),
+      new EMAWeightAveraging({ decay: 0.9 }),
       new EarlyStopping({ monitor: 'val_loss', patience: 7 }),
       new ModelCheckpoint({ everyNTrainSteps: 2, saveLast: true }),
       new ModelCheckpoint({ monitor: 'val_loss', saveTopK: 2, filename: 'best-{epoch}-{step}' }),

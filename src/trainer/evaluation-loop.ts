@@ -59,10 +59,11 @@ export async function evaluationLoop(
  */
 export async function validateWhileFitting(session: Session): Promise<void> {
   const { progress, desk } = session;
-  const { validationBatches, validatedBatch } = progress;
-  const before = { validationBatches, validatedBatch };
+  const { validationBatches, validations, validatedBatch } = progress;
+  const before = { validationBatches, validations, validatedBatch };
   session.undoneValidation = { progress: before, loggers: desk.loggerStates() };
   session.trainingRandom = globalRandom().state();
+  progress.validations++;
   progress.validatedBatch = progress.globalBatch;
   try {
     const results = await withIsolatedRandom(() => evaluationLoop(session, 'validation', session.val));
