@@ -4,6 +4,7 @@
  * gathers with more than one).
  * They are composed of plain operations, so that they hold on every engine.
  */
+import { runFused } from '../../core/fused.ts';
 import * as tf from '../../core/tf.ts';
 
 /** Registers the gradients of FusedBatchNorm, Sum, Mean, BatchMatMul and GatherV2. */
@@ -12,6 +13,17 @@ export function completeGradients(): void {
     const [x, mean] = saved as [tf.Tensor, tf.Tensor];
     return mean.rank === 1 && x.rank > 1 ? batchNormGradient(dy as tf.Tensor, saved, attrs) : core(dy, saved, attrs);
   });
+  for (const [kernel, high] of [
+    [tf.Relu, Number.POSITIVE_INFINITY],
+    [tf.Relu6, 6],
+  ] as const)
+    replaceGradient(kernel, (core) => (dy, saved, attrs) => {
+      const gradients = core(dy, saved, attrs) as Record<'x', () => tf.Tensor>;
+      const [x] = saved as [tf.Tensor];
+      return {
+        x: () => runFused('KelvinClippedGrad', { x, dy: dy as tf.Tensor }, { low: 0, high })?.[0] ?? gradients.x(),
+      };
+    });
   replaceGradient(tf.Sum, () => (dy, saved, attrs) => {
     const [x] = saved as [tf.Tensor];
     return { x: () => spreadOver(dy as tf.Tensor, x.shape, attrs as unknown as tf.SumAttrs, () => 1) };
@@ -48,8 +60,11 @@ function batchNormGradient(dy: tf.Tensor, saved: tf.Tensor[], attrs: tf.NamedAtt
   const axes = x.shape.slice(0, -1).map((_, axis) => axis);
   const inverse = tf.rsqrt(tf.add(variance, varianceEpsilon));
   const gain = scale ? tf.mul(inverse, scale) : inverse;
-  const total = tf.sum(dy, axes);
-  const centred = tf.sum(tf.mul(dy, tf.sub(x, mean)), axes);
+  const fused = runFused('KelvinCentredSums', { x, mean, dy }, {});
+  const [total, centred] = (fused ?? [tf.sum(dy, axes), tf.sum(tf.mul(dy, tf.sub(x, mean)), axes)]) as [
+    tf.Tensor,
+    tf.Tensor,
+  ];
   return {
     x: () => tf.mul(dy, gain),
     mean: () => tf.neg(tf.mul(gain, total)),
