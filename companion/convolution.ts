@@ -2,72 +2,26 @@
  * Convolution as a matrix product whose left operand, the patches of the image, is written panel by panel where the
  * inner loop needs it and never as a whole. Padding, strides, dilations are looked after while writing.
  */
+import {
+  channels,
+  columns,
+  height,
+  line,
+  originX,
+  originY,
+  rows,
+  spreadX,
+  spreadY,
+  stepX,
+  stepY,
+  strideX,
+  strideY,
+  tapsX,
+  tapsY,
+  width,
+} from './geometry';
 import { BLOCK_ROWS, DEPTH, packColumns } from './mat-mul';
 import { block, ROWS } from './tile';
-
-// The image: [images, height, width, channels]; its pixels count as `spread` apart, with zeros between.
-let height: i32 = 0;
-let width: i32 = 0;
-let channels: i32 = 0;
-let spreadY: i32 = 1;
-let spreadX: i32 = 1;
-// Positions [images, rows, columns], their distance, and the first one's place.
-let rows: i32 = 0;
-let columns: i32 = 0;
-let strideY: i32 = 1;
-let strideX: i32 = 1;
-let originY: i32 = 0;
-let originX: i32 = 0;
-// Taps [tapsY, tapsX] and their distance, which may be negative.
-let tapsY: i32 = 1;
-let tapsX: i32 = 1;
-let stepY: i32 = 1;
-let stepX: i32 = 1;
-
-/** Sets what the next convolutions are over. */
-export function geometry(
-  imageHeight: i32,
-  imageWidth: i32,
-  imageChannels: i32,
-  imageSpreadY: i32,
-  imageSpreadX: i32,
-  outRows: i32,
-  outColumns: i32,
-  outStrideY: i32,
-  outStrideX: i32,
-  outOriginY: i32,
-  outOriginX: i32,
-  filterHeight: i32,
-  filterWidth: i32,
-  filterStepY: i32,
-  filterStepX: i32,
-): void {
-  height = imageHeight;
-  width = imageWidth;
-  channels = imageChannels;
-  spreadY = imageSpreadY;
-  spreadX = imageSpreadX;
-  rows = outRows;
-  columns = outColumns;
-  strideY = outStrideY;
-  strideX = outStrideX;
-  originY = outOriginY;
-  originX = outOriginX;
-  tapsY = filterHeight;
-  tapsX = filterWidth;
-  stepY = filterStepY;
-  stepX = filterStepX;
-}
-
-/** The index of the line that a coordinate falls on, or -1. */
-function line(at: i32, spread: i32, length: i32): i32 {
-  if (at < 0) return -1;
-  if (spread !== 1) {
-    if (at % spread !== 0) return -1;
-    at /= spread;
-  }
-  return at < length ? at : -1;
-}
 
 /** Writes the patch of one position, values `first` … `first + depth` of it, 24 bytes apart. */
 function writePatch(x: usize, position: i32, first: i32, depth: i32, to: usize): void {

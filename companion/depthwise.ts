@@ -1,5 +1,72 @@
-/** The filter gradient of the depthwise convolution with one filter per channel, four channels at a time. */
+/** The depthwise convolution with one filter per channel and its filter gradient, some channels at a time. */
+import {
+  channels as depth,
+  tapsY as filterHeight,
+  tapsX as filterWidth,
+  height as imageHeight,
+  width as imageWidth,
+  line,
+  originX,
+  originY,
+  columns as outColumns,
+  rows as outRows,
+  strideX as outStrideX,
+  strideY as outStrideY,
+  spreadX,
+  spreadY,
+  stepX as tapStepX,
+  stepY as tapStepY,
+} from './geometry';
 import { madd, zero } from './simd';
+
+/** y[positions, channels] at positions `start` … `end` over what {@link geometry} says; the filter is [taps, channels]. */
+export function depthwise(x: usize, filter: usize, y: usize, start: i32, end: i32): void {
+  const pixel = (<usize>depth) << 2;
+  for (let position = start; position < end; position++) {
+    const image = position / (outRows * outColumns);
+    const top = ((position / outColumns) % outRows) * outStrideY + originY;
+    const left = (position % outColumns) * outStrideX + originX;
+    const base = x + <usize>(image * imageHeight * imageWidth) * pixel;
+    const to = y + <usize>position * pixel;
+    let c: usize = 0;
+    for (; c + 32 <= pixel; c += 32) eight(base + c, filter + c, to + c, top, left, pixel);
+    for (; c < pixel; c += 4) one(base + c, filter + c, to + c, top, left, pixel);
+  }
+}
+
+function eight(x: usize, filter: usize, y: usize, top: i32, left: i32, pixel: usize): void {
+  let a = zero();
+  let b = zero();
+  for (let i = 0; i < filterHeight; i++) {
+    const iy = line(top + i * tapStepY, spreadY, imageHeight);
+    if (iy < 0) continue;
+    for (let j = 0; j < filterWidth; j++) {
+      const ix = line(left + j * tapStepX, spreadX, imageWidth);
+      if (ix < 0) continue;
+      const from = x + <usize>(iy * imageWidth + ix) * pixel;
+      const weight = filter + <usize>(i * filterWidth + j) * pixel;
+      a = madd(v128.load(from), v128.load(weight), a);
+      b = madd(v128.load(from, 16), v128.load(weight, 16), b);
+    }
+  }
+  v128.store(y, a);
+  v128.store(y, b, 16);
+}
+
+function one(x: usize, filter: usize, y: usize, top: i32, left: i32, pixel: usize): void {
+  let sum: f32 = 0;
+  for (let i = 0; i < filterHeight; i++) {
+    const iy = line(top + i * tapStepY, spreadY, imageHeight);
+    if (iy < 0) continue;
+    for (let j = 0; j < filterWidth; j++) {
+      const ix = line(left + j * tapStepX, spreadX, imageWidth);
+      if (ix < 0) continue;
+      const weight = filter + <usize>(i * filterWidth + j) * pixel;
+      sum += load<f32>(x + <usize>(iy * imageWidth + ix) * pixel) * load<f32>(weight);
+    }
+  }
+  store<f32>(y, sum);
+}
 
 /**
  * dw[taps, channels] += Σ x · dy over the images `start` … `end`. x is [images, height, width, channels], dy

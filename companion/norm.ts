@@ -1,4 +1,5 @@
 /** Batch normalisation with one mean per channel, and the two sums that its gradient needs. */
+import { BLOCK } from './reduce';
 import { lower, upper } from './simd';
 
 /** y = (x - mean) · gain + offset over [rows, channels]. Subtracting first keeps the digits where the mean is large. */
@@ -17,23 +18,40 @@ export function batchNorm(x: usize, mean: usize, gain: usize, offset: usize, y: 
   }
 }
 
-/** total[c] = Σ dy and centred[c] = Σ dy · (x - mean) over the rows of [rows, channels], added as doubles. */
+/**
+ * total[c] = Σ dy and centred[c] = Σ dy · (x - mean) over the rows of [rows, channels], added as doubles; `sums` holds
+ * two doubles per channel.
+ */
 export function centredSums(
   x: usize,
   mean: usize,
   dy: usize,
   total: usize,
   centred: usize,
+  sums: usize,
   rows: i32,
   channels: i32,
 ): void {
+  memory.fill(sums, 0, (<usize>channels) << 4);
+  for (let row = 0; row < rows; row += BLOCK) {
+    const at = (<usize>row * <usize>channels) << 2;
+    addBlock(x + at, mean, dy + at, sums, min(BLOCK, rows - row), channels);
+  }
+  for (let c: usize = 0; c < <usize>channels; c++) {
+    store<f32>(total + (c << 2), <f32>load<f64>(sums + (c << 3)));
+    store<f32>(centred + (c << 2), <f32>load<f64>(sums + ((<usize>channels + c) << 3)));
+  }
+}
+
+function addBlock(x: usize, mean: usize, dy: usize, totals: usize, rows: i32, channels: i32): void {
   const pitch = (<usize>channels) << 2;
+  let centred = totals + ((<usize>channels) << 3);
   let c: usize = 0;
   for (; c + 16 <= pitch; c += 16) {
-    let t0 = f64x2.splat(0);
-    let t1 = f64x2.splat(0);
-    let s0 = f64x2.splat(0);
-    let s1 = f64x2.splat(0);
+    let t0 = v128.load(totals);
+    let t1 = v128.load(totals, 16);
+    let s0 = v128.load(centred);
+    let s1 = v128.load(centred, 16);
     const m = v128.load(mean + c);
     let p = x + c;
     let q = dy + c;
@@ -47,12 +65,16 @@ export function centredSums(
       p += pitch;
       q += pitch;
     }
-    v128.store(total + c, v128.shuffle<f64>(f32x4.demote_f64x2_zero(t0), f32x4.demote_f64x2_zero(t1), 0, 2));
-    v128.store(centred + c, v128.shuffle<f64>(f32x4.demote_f64x2_zero(s0), f32x4.demote_f64x2_zero(s1), 0, 2));
+    v128.store(totals, t0);
+    v128.store(totals, t1, 16);
+    v128.store(centred, s0);
+    v128.store(centred, s1, 16);
+    totals += 32;
+    centred += 32;
   }
   for (; c < pitch; c += 4) {
-    let t: f64 = 0;
-    let s: f64 = 0;
+    let t = load<f64>(totals);
+    let s = load<f64>(centred);
     let p = x + c;
     let q = dy + c;
     for (let row = 0; row < rows; row++) {
@@ -62,7 +84,9 @@ export function centredSums(
       p += pitch;
       q += pitch;
     }
-    store<f32>(total + c, <f32>t);
-    store<f32>(centred + c, <f32>s);
+    store<f64>(totals, t);
+    store<f64>(centred, s);
+    totals += 8;
+    centred += 8;
   }
 }

@@ -122,7 +122,7 @@ export function maxPoolGradient(
         for (let h = top; h < bottom; h++)
           for (let w = left; w < right; w++) {
             const value = load<f32>(x + image + <usize>(h * width + w) * pixel + c);
-            if (!Number.isNaN<f32>(best) && !(value <= best)) {
+            if (best <= Infinity && !(value <= best)) {
               best = value;
               where = h * width + w;
             }

@@ -25,17 +25,27 @@ export function sumRows(x: usize, out: usize, rows: i32, count: i32, scale: f64)
   }
 }
 
-/** out[c] = scale · Σ x[…, c] over the rows of [rows, columns]. */
-export function sumColumns(x: usize, out: usize, rows: i32, columns: i32, scale: f64): void {
+/** Rows that are added up column by column before the next come in, so that they are read from memory once. */
+export const BLOCK: i32 = 64;
+
+/** out[c] = scale · Σ x[…, c] over the rows of [rows, columns]; `sums` holds `columns` doubles. */
+export function sumColumns(x: usize, out: usize, sums: usize, rows: i32, columns: i32, scale: f64): void {
+  memory.fill(sums, 0, (<usize>columns) << 3);
+  for (let row = 0; row < rows; row += BLOCK)
+    addRows(x + ((<usize>row * <usize>columns) << 2), sums, min(BLOCK, rows - row), columns);
+  for (let c = 0; c < columns; c++)
+    store<f32>(out + ((<usize>c) << 2), <f32>(load<f64>(sums + ((<usize>c) << 3)) * scale));
+}
+
+function addRows(x: usize, sums: usize, rows: i32, columns: i32): void {
   const pitch = (<usize>columns) << 2;
-  const factor = f64x2.splat(scale);
-  let c: usize = 0;
-  for (; c + 32 <= pitch; c += 32) {
-    let s0 = f64x2.splat(0);
-    let s1 = f64x2.splat(0);
-    let s2 = f64x2.splat(0);
-    let s3 = f64x2.splat(0);
-    let p = x + c;
+  let c = 0;
+  for (; c + 8 <= columns; c += 8) {
+    let s0 = v128.load(sums);
+    let s1 = v128.load(sums, 16);
+    let s2 = v128.load(sums, 32);
+    let s3 = v128.load(sums, 48);
+    let p = x + ((<usize>c) << 2);
     for (let row = 0; row < rows; row++) {
       const low = v128.load(p);
       const high = v128.load(p, 16);
@@ -45,22 +55,22 @@ export function sumColumns(x: usize, out: usize, rows: i32, columns: i32, scale:
       s3 = f64x2.add(s3, upper(high));
       p += pitch;
     }
-    v128.store(out + c, narrow(f64x2.mul(s0, factor), f64x2.mul(s1, factor)));
-    v128.store(out + c, narrow(f64x2.mul(s2, factor), f64x2.mul(s3, factor)), 16);
+    v128.store(sums, s0);
+    v128.store(sums, s1, 16);
+    v128.store(sums, s2, 32);
+    v128.store(sums, s3, 48);
+    sums += 64;
   }
-  for (; c < pitch; c += 4) {
-    let sum: f64 = 0;
-    let p = x + c;
+  for (; c < columns; c++) {
+    let sum = load<f64>(sums);
+    let p = x + ((<usize>c) << 2);
     for (let row = 0; row < rows; row++) {
       sum += <f64>load<f32>(p);
       p += pitch;
     }
-    store<f32>(out + c, <f32>(sum * scale));
+    store<f64>(sums, sum);
+    sums += 8;
   }
-}
-
-function narrow(low: v128, high: v128): v128 {
-  return v128.shuffle<f64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
 }
 
 /** out[row] = the largest of x[row, …], of at least one. */

@@ -41,7 +41,7 @@ function read(path) {
 export async function binariesFromSource() {
   const entries = [];
   for (const [name, flags] of Object.entries(VARIANTS))
-    entries.push(`  ${name}:\n    '${(await compile(flags)).toString('base64')}',`);
+    entries.push(`  ${name}: '${(await compile(flags)).toString('base64')}',`);
   return [
     '/** The companion module, built from companion/ by `npm run build:companion`: never edit this file. */',
     'export const BINARIES = {',

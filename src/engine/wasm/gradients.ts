@@ -1,17 +1,23 @@
 /**
- * Gradients registered in place of tfjs-core's: three that are slow (batch norm, sum and mean, which pass over the
- * whole input for what is needed per channel) and two that fail (products that broadcast over batch dimensions,
- * gathers with more than one).
- * They are composed of plain operations, so that they hold on every engine.
+ * Gradients registered in place of tfjs-core's: some that are slow (batch norm, sum and mean, which pass over the
+ * whole input for what is needed per channel; relu) and some that fail (products that broadcast over batch dimensions,
+ * gathers with more than one, dilated convolutions). They are composed of plain operations and fused where the engine
+ * that runs has the kernel, so that they hold on every engine.
  */
 import { runFused } from '../../core/fused.ts';
 import * as tf from '../../core/tf.ts';
+import { levelHere } from './companion/companion.ts';
 
-/** Registers the gradients of FusedBatchNorm, Sum, Mean, BatchMatMul and GatherV2. */
+/** Registers the gradients of FusedBatchNorm, Conv2D, Relu, Relu6, Sum, Mean, BatchMatMul and GatherV2. */
 export function completeGradients(): void {
   replaceGradient(tf.FusedBatchNorm, (core) => (dy, saved, attrs) => {
     const [x, mean] = saved as [tf.Tensor, tf.Tensor];
     return mean.rank === 1 && x.rank > 1 ? batchNormGradient(dy as tf.Tensor, saved, attrs) : core(dy, saved, attrs);
+  });
+  replaceGradient(tf.Conv2D, (core) => (dy, saved, attrs) => {
+    const { dilations } = attrs as unknown as tf.Conv2DAttrs;
+    const dilated = [dilations ?? 1].flat().some((one) => one !== 1);
+    return dilated && takesDilations() ? dilatedGradient(dy as tf.Tensor, saved, attrs) : core(dy, saved, attrs);
   });
   for (const [kernel, high] of [
     [tf.Relu, Number.POSITIVE_INFINITY],
@@ -48,6 +54,20 @@ function replaceGradient(kernelName: string, make: (core: tf.GradFunc) => tf.Gra
   const config = tf.getGradient(kernelName);
   tf.unregisterGradient(kernelName);
   tf.registerGradient({ ...config, gradFunc: make(config.gradFunc) });
+}
+
+/** Whether the gradient kernels that would run heed dilations, which tfjs-core refuses; theirs have no gradients. */
+const takesDilations = (): boolean =>
+  tf.getBackend() === 'wasm' && levelHere() !== 'composed' && !tf.engine().isTapeOn();
+
+function dilatedGradient(dy: tf.Tensor, saved: tf.Tensor[], attrs: tf.NamedAttrMap): Record<string, () => tf.Tensor> {
+  const [x, filter] = saved as [tf.Tensor, tf.Tensor];
+  const run = (kernel: string, inputs: tf.NamedTensorMap, shape: object): tf.Tensor =>
+    tf.engine().runKernel(kernel, inputs, { ...attrs, ...shape } as tf.NamedAttrMap) as tf.Tensor;
+  return {
+    x: () => run(tf.Conv2DBackpropInput, { dy, filter }, { inputShape: x.shape }),
+    filter: () => run(tf.Conv2DBackpropFilter, { x, dy }, { filterShape: filter.shape }),
+  };
 }
 
 /**

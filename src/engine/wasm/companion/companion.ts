@@ -30,6 +30,7 @@ type Routine =
   | 'geometry'
   | 'convolution'
   | 'convolutionFilterGradient'
+  | 'depthwise'
   | 'depthwiseFilterGradient'
   | 'packColumns'
   | 'matMul'

@@ -13,7 +13,7 @@ type InputAttrs = Dilated & { readonly inputShape: number[] };
 type FilterAttrs = Dilated & { readonly filterShape: number[] };
 type Geometry = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
 
-/** Registers Conv2D, FusedConv2D, Conv2DBackpropInput, Conv2DBackpropFilter and the depthwise filter gradient. */
+/** Registers both convolutions, their gradients and their fused forms. */
 export function accelerateConvolution(): void {
   accelerate<tf.Conv2DAttrs>(tf.Conv2D, ({ x, filter }, attrs, bench) =>
     forward(x as Info, filter as Info, attrs, bench),
@@ -22,6 +22,13 @@ export function accelerateConvolution(): void {
     const { x, filter, bias, preluActivationWeights } = inputs as { x: Info; filter: Info } & Record<string, Info>;
     const y = forward(x, filter, attrs, bench);
     return y && finish(y, { bias, preluActivationWeights }, attrs, bench.work);
+  });
+  accelerate<tf.DepthwiseConv2dNativeAttrs>(tf.DepthwiseConv2dNative, depthwiseForward);
+  accelerate<InputAttrs>(tf.DepthwiseConv2dNativeBackpropInput, depthwiseInputGradient);
+  accelerate<tf.FusedDepthwiseConv2DAttrs>(tf.FusedDepthwiseConv2D, (inputs, attrs, { work }) => {
+    const { x, filter, bias, preluActivationWeights } = inputs as { x: Info; filter: Info } & Record<string, Info>;
+    const y = work.run(tf.DepthwiseConv2dNative, { x, filter }, attrs);
+    return finish(y, { bias, preluActivationWeights }, attrs, work);
   });
   accelerate<InputAttrs>(tf.Conv2DBackpropInput, inputGradient);
   accelerate<FilterAttrs>(tf.Conv2DBackpropFilter, filterGradient);
@@ -35,6 +42,42 @@ function geometryOf(input: number[], filter: number[], attrs: Dilated, depthwise
   const { strides, dilations, pad, dimRoundingMode } = attrs;
   const shapes = [input, filter] as [[number, number, number, number], [number, number, number, number]];
   return tf.backend_util.computeConv2DInfo(...shapes, strides, dilations ?? 1, pad, dimRoundingMode, depthwise);
+}
+
+function depthwiseForward(inputs: Record<string, Info>, attrs: Dilated, bench: Bench): Info | undefined {
+  const { x, filter } = inputs as { x: Info; filter: Info };
+  const g = geometryOf(x.shape, filter.shape, attrs, true);
+  if (!isFloat(x) || !isFloat(filter) || !channelsLast(attrs) || g.inChannels !== g.outChannels) return undefined;
+  const { run, work } = bench;
+  const out = work.allocate(g.outShape);
+  setForward(bench, g);
+  const positions = g.batchSize * g.outHeight * g.outWidth;
+  run.depthwise(work.address(x), work.address(filter), work.address(out), 0, positions);
+  return out;
+}
+
+function depthwiseInputGradient(inputs: Record<string, Info>, attrs: InputAttrs, bench: Bench): Info | undefined {
+  const { dy, filter } = inputs as { dy: Info; filter: Info };
+  const g = geometryOf(attrs.inputShape, filter.shape, attrs, true);
+  if (!isFloat(dy) || !isFloat(filter) || g.inChannels !== g.outChannels) return undefined;
+  const { run, work } = bench;
+  const out = work.allocate(attrs.inputShape);
+  setBackward(bench, g);
+  const pixels = g.batchSize * g.inHeight * g.inWidth;
+  run.depthwise(work.address(dy), work.address(filter), work.address(out), 0, pixels);
+  return out;
+}
+
+/**
+ * Tells the companion to look at the output gradient from the image, its pixels a stride apart: pixel y of the image was
+ * seen by output row (y + padding - tap · dilation) / stride.
+ */
+function setBackward({ run }: Bench, g: Geometry): void {
+  run.geometry(
+    ...[g.outHeight, g.outWidth, g.outChannels, g.strideHeight, g.strideWidth],
+    ...[g.inHeight, g.inWidth, 1, 1, g.padInfo.top, g.padInfo.left],
+    ...[g.filterHeight, g.filterWidth, -g.dilationHeight, -g.dilationWidth],
+  );
 }
 
 /** Tells the companion to look at the image as the forward pass does. */
@@ -67,10 +110,6 @@ function forward(x: Info, filter: Info, attrs: Dilated, bench: Bench): Info | un
   return out;
 }
 
-/**
- * A convolution over the output gradient, its pixels a stride apart: pixel y of the image was seen by output row
- * (y + padding - tap · dilation) / stride.
- */
 function inputGradient(inputs: Record<string, Info>, attrs: InputAttrs, bench: Bench): Info | undefined {
   const { dy, filter } = inputs as { dy: Info; filter: Info };
   if (!isFloat(dy) || !isFloat(filter) || !channelsLast(attrs)) return undefined;
@@ -88,11 +127,7 @@ function inputGradient(inputs: Record<string, Info>, attrs: InputAttrs, bench: B
     const at = weights + tap * inChannels * outChannels * 4;
     run.packColumns(at, panels, outChannels, inChannels, outChannels, 1, tap * outChannels, depth);
   }
-  run.geometry(
-    ...[g.outHeight, g.outWidth, outChannels, g.strideHeight, g.strideWidth],
-    ...[inHeight, inWidth, 1, 1, g.padInfo.top, g.padInfo.left],
-    ...[g.filterHeight, g.filterWidth, -g.dilationHeight, -g.dilationWidth],
-  );
+  setBackward(bench, g);
   const pixels = batchSize * inHeight * inWidth;
   run.convolution(work.address(dy), panels, work.address(out), inChannels, 0, pixels, scratch);
   return out;

@@ -29,7 +29,12 @@ export function accelerateBatchNorm(): void {
     const [total, centred] = [work.allocate(mean.shape), work.allocate(mean.shape)];
     const channels = mean.shape[0] as number;
     const addresses = [x, mean, dy, total, centred].map((one) => work.address(one));
-    run.centredSums(...addresses, channels === 0 ? 0 : sizeOf(x.shape) / channels, channels);
+    run.centredSums(
+      ...addresses,
+      work.reserve(channels * 16),
+      channels === 0 ? 0 : sizeOf(x.shape) / channels,
+      channels,
+    );
     return [total, centred];
   });
   offerFused('KelvinCentredSums', () => levelHere() !== 'composed');

@@ -48,9 +48,11 @@ function sum(x: Info, attrs: Attrs, { run, work }: Bench, scaleOf: (count: numbe
   const out = work.allocate(shape);
   const [from, to] = [work.address(x), work.address(out)];
   if (inner === 1) run.sumRows(from, to, outer, count, scaleOf(count));
-  else
+  else {
+    const sums = work.reserve(inner * 8);
     for (let i = 0; i < outer; i++)
-      run.sumColumns(from + i * count * inner * 4, to + i * inner * 4, count, inner, scaleOf(count));
+      run.sumColumns(from + i * count * inner * 4, to + i * inner * 4, sums, count, inner, scaleOf(count));
+  }
   return out;
 }
 
