@@ -7,7 +7,7 @@ import { binariesFromSource } from '../../scripts/build-companion.mjs';
 import { BINARIES } from '../../src/engine/wasm/companion/binaries.ts';
 import { LEVELS, type Level, levelHere, limitLevel } from '../../src/engine/wasm/companion/companion.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
-import { expectClose, expectNothingLeft, normals, valueAndGradients } from './support.ts';
+import { expectClose, expectNothingLeft, howOften, normals, valueAndGradients } from './support.ts';
 
 const highest = levelHere();
 const levels = LEVELS.slice(0, LEVELS.indexOf(highest) + 1);
@@ -81,7 +81,7 @@ describe.each(levels)('%s', (level) => {
       });
       expectClose(y, expected);
     });
-    fc.assert(property, { numRuns: 60, seed: 5 });
+    fc.assert(property, howOften(60, 5));
   });
 
   it('gives the same bits when it is asked again', () => {
@@ -121,7 +121,7 @@ describe.each(levels)('%s', (level) => {
         expectClose(largest, best, 0);
       },
     );
-    fc.assert(property, { numRuns: 60, seed: 6 });
+    fc.assert(property, howOften(60, 6));
   });
 });
 

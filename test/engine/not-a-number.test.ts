@@ -66,6 +66,12 @@ describe('others that were wrong', () => {
     expect(y).toEqual([0, 1, 0, 1, 0, 0, 0, 0, 0]);
   });
 
+  it.each(['float32', 'int32', 'bool'] as const)('stridedSlice keeps %s', (dtype) => {
+    const y = () => tf.stridedSlice(tf.tensor1d([1, 0, 1, 0, 0], dtype), [0], [5], [2]);
+    expect(values(y)).toEqual([1, 1, 0]);
+    expect(tf.tidy(() => y().dtype)).toBe(dtype);
+  });
+
   it.each(['float32', 'int32'] as const)('where picks %s values, also broadcast', (dtype) => {
     const y = () => tf.where(tf.tensor1d([1, 0, 1], 'bool'), tf.tensor1d([1, 2, 3], dtype), tf.tensor1d([9], dtype));
     expect(values(y)).toEqual([1, 9, 3]);

@@ -7,9 +7,11 @@
 import { runFused } from '../../core/fused.ts';
 import * as tf from '../../core/tf.ts';
 import { levelHere } from './companion/companion.ts';
+import { completeCoreGradients, sumTo } from './core-gradients.ts';
 
 /** Registers the gradients of FusedBatchNorm, Conv2D, Relu, Relu6, Sum, Mean, BatchMatMul and GatherV2. */
 export function completeGradients(): void {
+  completeCoreGradients();
   replaceGradient(tf.FusedBatchNorm, (core) => (dy, saved, attrs) => {
     const [x, mean] = saved as [tf.Tensor, tf.Tensor];
     return mean.rank === 1 && x.rank > 1 ? batchNormGradient(dy as tf.Tensor, saved, attrs) : core(dy, saved, attrs);
@@ -17,7 +19,15 @@ export function completeGradients(): void {
   replaceGradient(tf.Conv2D, (core) => (dy, saved, attrs) => {
     const { dilations } = attrs as unknown as tf.Conv2DAttrs;
     const dilated = [dilations ?? 1].flat().some((one) => one !== 1);
-    return dilated && takesDilations() ? dilatedGradient(dy as tf.Tensor, saved, attrs) : core(dy, saved, attrs);
+    if (!dilated || !takesDilations()) return core(dy, saved, attrs);
+    return dilatedGradient([tf.Conv2DBackpropInput, tf.Conv2DBackpropFilter], dy as tf.Tensor, saved, attrs);
+  });
+  replaceGradient(tf.DepthwiseConv2dNative, (core) => (dy, saved, attrs) => {
+    const { dilations } = attrs as unknown as tf.DepthwiseConv2dNativeAttrs;
+    const dilated = [dilations ?? 1].flat().some((one) => one !== 1);
+    if (!dilated || !takesDilations() || saved[1]?.shape[3] !== 1) return core(dy, saved, attrs);
+    const kernels = [tf.DepthwiseConv2dNativeBackpropInput, tf.DepthwiseConv2dNativeBackpropFilter] as const;
+    return dilatedGradient(kernels, dy as tf.Tensor, saved, attrs);
   });
   for (const [kernel, high] of [
     [tf.Relu, Number.POSITIVE_INFINITY],
@@ -60,13 +70,18 @@ function replaceGradient(kernelName: string, make: (core: tf.GradFunc) => tf.Gra
 const takesDilations = (): boolean =>
   tf.getBackend() === 'wasm' && levelHere() !== 'composed' && !tf.engine().isTapeOn();
 
-function dilatedGradient(dy: tf.Tensor, saved: tf.Tensor[], attrs: tf.NamedAttrMap): Record<string, () => tf.Tensor> {
+function dilatedGradient(
+  [ofInput, ofFilter]: readonly [string, string],
+  dy: tf.Tensor,
+  saved: tf.Tensor[],
+  attrs: tf.NamedAttrMap,
+): Record<string, () => tf.Tensor> {
   const [x, filter] = saved as [tf.Tensor, tf.Tensor];
   const run = (kernel: string, inputs: tf.NamedTensorMap, shape: object): tf.Tensor =>
     tf.engine().runKernel(kernel, inputs, { ...attrs, ...shape } as tf.NamedAttrMap) as tf.Tensor;
   return {
-    x: () => run(tf.Conv2DBackpropInput, { dy, filter }, { inputShape: x.shape }),
-    filter: () => run(tf.Conv2DBackpropFilter, { x, dy }, { filterShape: filter.shape }),
+    x: () => run(ofInput, { dy, filter }, { inputShape: x.shape }),
+    filter: () => run(ofFilter, { x, dy }, { filterShape: filter.shape }),
   };
 }
 
@@ -107,13 +122,6 @@ function spreadOver(
   const scale = scaleOf(tf.util.sizeFromShape(shape) / tf.util.sizeFromShape(kept));
   const scaled = scale === 1 ? dy : tf.mul(dy, scale);
   return tf.broadcastTo(tf.reshape(scaled, kept), shape);
-}
-
-/** Sums over the dimensions in which an operand of that shape has been broadcast. */
-function sumTo(gradient: tf.Tensor, shape: number[]): tf.Tensor {
-  if (tf.util.arraysEqual(gradient.shape, shape)) return gradient;
-  const axes = tf.broadcast_util.getReductionAxes(shape, gradient.shape);
-  return tf.reshape(tf.sum(gradient, axes), shape);
 }
 
 /** Adds each gathered slice's gradient back to where the slice came from, all batches in one segment sum. */
