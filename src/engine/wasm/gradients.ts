@@ -6,7 +6,7 @@
  */
 import { runFused } from '../../core/fused.ts';
 import * as tf from '../../core/tf.ts';
-import { levelHere } from './companion/companion.ts';
+import { hasCompanion } from './companion/companion.ts';
 import { completeCoreGradients, sumTo } from './core-gradients.ts';
 
 /** Registers the gradients of FusedBatchNorm, Conv2D, Relu, Relu6, Sum, Mean, BatchMatMul and GatherV2. */
@@ -67,8 +67,7 @@ function replaceGradient(kernelName: string, make: (core: tf.GradFunc) => tf.Gra
 }
 
 /** Whether the gradient kernels that would run heed dilations, which tfjs-core refuses; theirs have no gradients. */
-const takesDilations = (): boolean =>
-  tf.getBackend() === 'wasm' && levelHere() !== 'composed' && !tf.engine().isTapeOn();
+const takesDilations = (): boolean => hasCompanion() && !tf.engine().isTapeOn();
 
 function dilatedGradient(
   [ofInput, ofFilter]: readonly [string, string],

@@ -3,6 +3,8 @@
  * runs depends on what the machine has; without SIMD there is none, and the composed kernels run instead.
  */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { ConfigError, show } from '../../../core/errors.ts';
+import * as tf from '../../../core/tf.ts';
 import { BINARIES } from './binaries.ts';
 
 /** What of WebAssembly's interface is used here: Node's types leave it to the browser's. */
@@ -53,7 +55,7 @@ type Routine =
   | 'sgd';
 
 const modules = new Map<Level, object | undefined>();
-const instances = new WeakMap<object, Map<Level, Companion>>();
+const instances = new WeakMap<object, Map<Level, Companion | undefined>>();
 
 let wanted: Level = levelOfEnvironment();
 
@@ -69,21 +71,29 @@ export function levelHere(): Level {
   return 'composed';
 }
 
-/** The companion of a backend, made at its first use; undefined where there is none. */
-export function companionOf(backend: BackendWasm): Companion | undefined {
+/**
+ * The companion of a backend, made at its first use; undefined where there is none, as for a threaded backend that the
+ * program brings: its memory is shared, which these builds are not for.
+ */
+export function companionOf({ wasm }: BackendWasm): Companion | undefined {
   const level = levelHere();
   if (level === 'composed') return undefined;
-  const { wasm } = backend;
-  const known = instances.get(wasm) ?? new Map<Level, Companion>();
+  const known = instances.get(wasm) ?? new Map<Level, Companion | undefined>();
   instances.set(wasm, known);
-  let companion = known.get(level);
-  if (!companion) {
-    const env = { memory: (wasm as unknown as { asm: { memory: object } }).asm.memory };
-    const { exports } = new wasmInterface.Instance(moduleFor(level) as object, { env });
-    companion = { level, run: exports as Companion['run'] };
-    known.set(level, companion);
-  }
-  return companion;
+  if (!known.has(level)) known.set(level, instantiate(level, wasm));
+  return known.get(level);
+}
+
+/** Whether the current backend is the wasm one, with a companion. */
+export function hasCompanion(): boolean {
+  return tf.getBackend() === 'wasm' && companionOf(tf.backend() as unknown as BackendWasm) !== undefined;
+}
+
+function instantiate(level: Exclude<Level, 'composed'>, wasm: object): Companion | undefined {
+  const memory = (wasm as { asm?: { memory?: { buffer: unknown } } }).asm?.memory;
+  if (!memory || memory.buffer instanceof SharedArrayBuffer) return undefined;
+  const { exports } = new wasmInterface.Instance(moduleFor(level) as object, { env: { memory } });
+  return { level, run: exports as Companion['run'] };
 }
 
 function moduleFor(level: Exclude<Level, 'composed'>): object | undefined {
@@ -95,6 +105,16 @@ function moduleFor(level: Exclude<Level, 'composed'>): object | undefined {
 }
 
 function levelOfEnvironment(): Level {
+  return LEVELS.find((level) => level === process.env.KELVIN_WASM) ?? 'relaxed';
+}
+
+/** @throws ConfigError `invalid-option` when the environment variable `KELVIN_WASM` names no level */
+export function checkEnvironment(): void {
   const named = process.env.KELVIN_WASM;
-  return LEVELS.find((level) => level === named) ?? 'relaxed';
+  if (!named || LEVELS.some((level) => level === named)) return;
+  throw new ConfigError('environment variable KELVIN_WASM', {
+    code: 'invalid-option',
+    expected: LEVELS.map((level) => `'${level}'`).join(' or '),
+    got: show(named),
+  });
 }

@@ -3,7 +3,7 @@ import { offerFused } from '../../../core/fused.ts';
 import * as tf from '../../../core/tf.ts';
 import { complete, type Info, type Workspace } from '../kernels.ts';
 import { accelerate, type Bench, isFloat, sizeOf } from './accelerate.ts';
-import { type Companion, companionOf, levelHere } from './companion.ts';
+import { type Companion, companionOf, hasCompanion } from './companion.ts';
 
 /** Registers Relu, Relu6, ClipByValue, Maximum, Minimum, Select, and the gradient of relu and relu6. */
 export function accelerateElementwise(): void {
@@ -23,7 +23,7 @@ export function accelerateElementwise(): void {
     if (size > 0) run.clippedGradient(work.address(input), work.address(gradient), work.address(out), size, low, high);
     return out;
   });
-  offerFused('KelvinClippedGrad', () => levelHere() !== 'composed');
+  offerFused('KelvinClippedGrad', hasCompanion);
 }
 
 function clip(x: Info, low: number, high: number, { run, work }: Bench): Info | undefined {

@@ -3,7 +3,7 @@ import { offerFused } from '../../../core/fused.ts';
 import * as tf from '../../../core/tf.ts';
 import { complete, type Info } from '../kernels.ts';
 import { accelerate, isFloat, sizeOf } from './accelerate.ts';
-import { type Companion, companionOf, levelHere } from './companion.ts';
+import { type Companion, companionOf, hasCompanion } from './companion.ts';
 
 /** Registers FusedBatchNorm and the kernel of the sums. */
 export function accelerateBatchNorm(): void {
@@ -37,5 +37,5 @@ export function accelerateBatchNorm(): void {
     );
     return [total, centred];
   });
-  offerFused('KelvinCentredSums', () => levelHere() !== 'composed');
+  offerFused('KelvinCentredSums', hasCompanion);
 }

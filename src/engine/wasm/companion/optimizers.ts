@@ -2,7 +2,7 @@
 import { offerFused } from '../../../core/fused.ts';
 import { complete, type Info, type Workspace } from '../kernels.ts';
 import { sizeOf } from './accelerate.ts';
-import { type Companion, companionOf, levelHere } from './companion.ts';
+import { type Companion, companionOf, hasCompanion } from './companion.ts';
 
 interface AdamAttrs {
   readonly beta1: number;
@@ -44,7 +44,7 @@ export function accelerateOptimizers(): void {
     );
     return next;
   });
-  for (const kernel of ['KelvinAdam', 'KelvinSGD'] as const) offerFused(kernel, () => levelHere() !== 'composed');
+  for (const kernel of ['KelvinAdam', 'KelvinSGD'] as const) offerFused(kernel, hasCompanion);
 }
 
 const companion = (work: Workspace): Companion => companionOf(work.backend) as Companion;
