@@ -1,0 +1,105 @@
+/**
+ * Opens each tab of the real TensorBoard on the sample logs in headless Chromium and keeps a picture of it; fails when a
+ * tab does not come to show its text. `node screenshots.mjs <python> <directory for the pictures>`. After the build.
+ *
+ * Needs playwright-core and a Chromium: CHROMIUM, or /usr/bin/chromium.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const [python = 'python3', pictures = 'tensorboard-pictures'] = process.argv.slice(2);
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--use-gl=swiftshader',
+  '--enable-unsafe-swiftshader',
+  '--disable-quic',
+];
+const QUIET = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+/** Each tab: its address and what it must come to show. */
+const TABS = [
+  ['timeseries', 'Loss'],
+  ['scalars', 'Loss'],
+  ['custom_scalars', 'training'],
+  ['images', 'boxes'],
+  ['audio', 'tone'],
+  ['graphs', 'Main Graph'],
+  ['distributions', 'drifting'],
+  ['histograms', 'drifting'],
+  ['text', 'classes'],
+  ['pr_curves', 'pr'],
+  ['mesh', 'tetrahedron'],
+  ['hparams', 'optimizer'],
+  ['projector', 'Points: 60'],
+];
+
+const logDir = mkdtempSync(join(tmpdir(), 'tensorboard-sample-'));
+const sample = fileURLToPath(new URL('./write-sample.mjs', import.meta.url));
+if (spawnSync(process.execPath, [sample, logDir], { stdio: 'inherit' }).status !== 0) process.exit(1);
+mkdirSync(pictures, { recursive: true });
+const port = await freePort();
+const server = spawn(python, ['-m', 'tensorboard.main', '--logdir', logDir, '--port', String(port)], {
+  stdio: 'ignore',
+});
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: [...FLAGS, ...QUIET],
+});
+let failed = 0;
+try {
+  await served(`http://127.0.0.1:${port}/data/plugins_listing`);
+  for (const [tab, text] of TABS) await visit(tab, text);
+} finally {
+  await browser.close();
+  server.kill();
+  rmSync(logDir, { recursive: true, force: true });
+}
+process.stdout.write(`pictures of ${TABS.length} tabs in ${pictures}\n`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+async function visit(tab, text) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  const errors = [];
+  page.on('pageerror', (error) => errors.push(error.message));
+  try {
+    await page.goto(`http://127.0.0.1:${port}/#${tab}`);
+    // A projector is a frame of its own.
+    await Promise.any([
+      page.getByText(text).first().waitFor({ timeout: 60_000 }),
+      page.frameLocator('iframe').getByText(text).first().waitFor({ timeout: 60_000 }),
+    ]);
+    await page.waitForLoadState('networkidle').catch(() => undefined);
+    // Groups of tags are closed where there are many; a chart draws itself after its data is there.
+    await page.waitForTimeout(1500);
+    process.stdout.write(`ok     ${tab} shows "${text}"\n`);
+  } catch {
+    failed++;
+    process.stdout.write(`FAILED ${tab} does not show "${text}" ${errors.join('; ')}\n`);
+  }
+  await page.screenshot({ path: join(pictures, `${tab}.png`) });
+  await page.close();
+}
+
+async function served(address) {
+  for (const end = Date.now() + 60_000; Date.now() < end; ) {
+    const runs = await fetch(address).catch(() => undefined);
+    if (runs?.ok && Object.values(await runs.json()).some(({ enabled }) => enabled)) return;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new Error('TensorBoard did not serve the sample within 60 seconds.');
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port: free } = probe.address();
+      probe.close(() => resolve(free));
+    });
+  });
+}
