@@ -71,9 +71,10 @@ const vertices = [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1];
 const colors = [255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 0];
 first.addMesh('tetrahedron', { vertices, faces: [0, 1, 2, 0, 1, 3, 0, 2, 3, 1, 2, 3], colors }, 0);
 first.addCustomScalars({
-  training: { losses: ['loss', 'val/.*'], band: { margins: [{ value: 'loss', lower: 'low', upper: 'high' }] } },
+  training: { losses: ['loss', 'val/.*'], band: { margins: [{ value: 'middle', lower: 'low', upper: 'high' }] } },
 });
 for (let step = 0; step < 20; step++) {
+  first.addScalar('middle', loss(step), step);
   first.addScalar('low', 0.8 * loss(step), step);
   first.addScalar('high', 1.2 * loss(step), step);
 }
