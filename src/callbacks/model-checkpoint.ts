@@ -136,7 +136,7 @@ export class ModelCheckpoint implements Callback {
   }
 
   async onInterrupt(trainer: TrainerView): Promise<void> {
-    await this.#saveLast(trainer);
+    if (!trainer.fastDevRun) await this.#saveLast(trainer);
   }
 
   async onException(trainer: TrainerView): Promise<void> {

@@ -1,5 +1,6 @@
 /** The model summary as text: a table of the module's parts and the totals below it. */
 import type { ModuleView } from '../core/contracts.ts';
+import { formatTable } from '../core/table.ts';
 import type * as tf from '../core/tf.ts';
 
 type Cells = readonly [name: string, type: string, shape: string, parameters: string];
@@ -27,7 +28,7 @@ export function summarize(module: ModuleView, { maxDepth = 1 }: { maxDepth?: num
       countText(sizeOf(variables)),
     ],
   );
-  return [module.constructor.name, ...table([HEADER, ...rows]), ...totals(module)].join('\n');
+  return [module.constructor.name, ...table(rows), ...totals(module)].join('\n');
 }
 
 /** A count for people: `123`, `1.2 K`, `235 K`, `2.0 M`, `3.5 B`, `1,000 T`. */
@@ -38,13 +39,10 @@ export function countText(count: number): string {
   return `${digits}${UNITS[group]}`;
 }
 
+/** With a rule below it, too, which parts it from the totals. */
 function table(rows: readonly Cells[]): string[] {
-  const widths = HEADER.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
-  const lines = rows.map((row) =>
-    row.map((cell, i) => (i === 3 ? cell.padStart(widths[i] as number) : cell.padEnd(widths[i] as number))).join('  '),
-  );
-  const rule = '─'.repeat((lines[0] as string).length);
-  return [lines[0] as string, rule, ...lines.slice(1), rule];
+  const lines = formatTable(HEADER, rows, ['left', 'left', 'left', 'right']).split('\n');
+  return [...lines, lines[1] as string];
 }
 
 function totals(module: ModuleView): string[] {

@@ -83,7 +83,7 @@ function readPair(reader: Reader, pair: Pair, section: string | undefined): void
     );
   }
   const value = toJs(pair.value);
-  const wrong = option.repeatable ? undefined : problem(option, value);
+  const wrong = option.repeatable ? '`key: value` lines below it' : problem(option, value);
   if (wrong !== undefined) {
     throw at(file, positionOf(reader, pair.value ?? pair.key), `\`${key}\``, 'invalid-value', {
       expected: wrong,

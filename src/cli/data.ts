@@ -112,7 +112,7 @@ function downloadNotes(io: Io): (progress: DownloadProgress) => void {
   let shown = -1;
   return ({ bytes, total }) => {
     const tenth = Math.floor((10 * bytes) / total);
-    if (tenth === shown) return;
+    if (tenth === shown || bytes === 0) return;
     shown = tenth;
     note(io, `downloading MNIST: ${(bytes / 1e6).toFixed(1)} of ${(total / 1e6).toFixed(1)} MB`);
   };

@@ -87,7 +87,8 @@ export const time = kind<TimeSpan>(
 );
 
 const SIZES = 'whole numbers of at least 1, separated by commas';
-const sizeList = z.array(wholeNumber(1), { error: SIZES }).min(1, { error: SIZES });
+const size = z.int({ error: SIZES }).min(1, { error: SIZES });
+const sizeList = z.array(size, { error: SIZES }).min(1, { error: SIZES });
 /** Sizes such as `800,800`; in a file also `[800, 800]` or a single number. */
 export const sizes = kind<number[]>(
   z.preprocess((given) => (typeof given === 'object' ? given : readList(String(given))), sizeList) as z.ZodType<

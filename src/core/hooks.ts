@@ -51,20 +51,32 @@ export const LOG_RULES = {
 } as const satisfies Record<LogRule, { onStep: boolean; onEpoch: boolean; stepAllowed: boolean } | undefined>;
 
 /** One row of the table. `args` exists for the types alone. */
-export interface HookSpec<Args extends readonly unknown[]> {
+export interface HookSpec<
+  Args extends readonly unknown[],
+  Receivers extends 'C' | 'CM' | 'M' = 'C' | 'CM' | 'M',
+  Synchronous extends boolean = boolean,
+> {
   /** Who is called: callbacks (C), the module (M), or both. */
-  readonly receivers: 'C' | 'CM' | 'M';
+  readonly receivers: Receivers;
   readonly log: LogRule;
   /** Called inside the forward pass, where nothing can be awaited. */
-  readonly synchronous: boolean;
+  readonly synchronous: Synchronous;
   readonly args?: Args;
 }
 
-function hook<Args extends readonly unknown[] = []>(
-  receivers: HookSpec<Args>['receivers'],
+function hook(receivers: 'C'): HookSpec<[], 'C', false>;
+function hook(receivers: 'M'): HookSpec<[], 'M', false>;
+function hook<A extends readonly unknown[] = []>(receivers: 'CM', log?: LogRule): HookSpec<A, 'CM', false>;
+function hook<A extends readonly unknown[] = []>(
+  receivers: 'CM',
+  log: LogRule,
+  options: { synchronous: true },
+): HookSpec<A, 'CM', true>;
+function hook(
+  receivers: 'C' | 'CM' | 'M',
   log: LogRule = 'never',
   { synchronous = false }: { synchronous?: boolean } = {},
-): HookSpec<Args> {
+): HookSpec<[]> {
   return { receivers, log, synchronous };
 }
 

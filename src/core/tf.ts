@@ -6,9 +6,12 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { engine, findBackend, setBackend } from '@tensorflow/tfjs-core';
 import './chained-ops.ts';
+import { mendCpuCast } from './cpu-cast.ts';
 
 export * from '@tensorflow/tfjs-core';
 export * from '@tensorflow/tfjs-layers';
+
+mendCpuCast();
 
 // tfjs advises, once, to install tfjs-node; `kelvin devices` gives that advice where it is asked for. A backend that the
 // user has brought along stays the current one.

@@ -103,7 +103,7 @@ export async function compareModels(
     }));
   } finally {
     timed?.dispose();
-    for (const { restore } of contenders) restore();
+    for (const { restore } of contenders.reverse()) restore(); // the same model may be there twice
   }
 }
 

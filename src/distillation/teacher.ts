@@ -67,7 +67,7 @@ function classesOf(teacher: Teacher): number | undefined {
 }
 
 function endsInSoftmax(model: tf.LayersModel): boolean {
-  const last = model.layers.at(-1);
-  if (last?.getClassName() === 'Softmax') return true;
-  return last?.getConfig().activation === 'softmax';
+  const last = (model.outputs[0] as tf.SymbolicTensor).sourceLayer;
+  if (last instanceof tf.LayersModel) return endsInSoftmax(last);
+  return last.getClassName() === 'Softmax' || last.getConfig().activation === 'softmax';
 }

@@ -64,8 +64,8 @@ const convSchema = z.strictObject({
 export function mlp(options: MlpOptions): tf.LayersModel {
   const { inputs, hidden, classes, dropout, inputDropout } = parseOptions('mlp', mlpSchema, options);
   const model = tf.sequential();
-  const inputShape = typeof inputs === 'number' ? [inputs] : inputs;
-  model.add(tf.layers.flatten({ inputShape }));
+  const inputShape = typeof inputs === 'number' ? [inputs] : [...inputs];
+  model.add(inputShape.length === 1 ? tf.layers.inputLayer({ inputShape }) : tf.layers.flatten({ inputShape }));
   if (inputDropout > 0) model.add(new Dropout({ rate: inputDropout }));
   hidden.forEach((units, i) => {
     const drop = Array.isArray(dropout) ? (dropout[i] ?? 0) : (dropout as number);

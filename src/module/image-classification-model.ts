@@ -35,7 +35,7 @@ export interface ImageClassificationOptions {
   weightDecay?: number | undefined;
   /** `'cosine'` (default): down to 0 over the whole run, stepped with each optimizer step. */
   lrSchedule?: 'cosine' | 'constant' | undefined;
-  /** Optimizer steps over which the learning rate rises from 0 at the start of the cosine. Default 0. */
+  /** Optimizer steps over which the learning rate rises before the cosine begins. Default 0. */
   warmupSteps?: number | undefined;
   /** Label smoothing of the cross-entropy. Default 0. */
   labelSmoothing?: number | undefined;

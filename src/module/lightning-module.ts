@@ -11,11 +11,11 @@ import type {
   ModuleView,
   TrainerView,
 } from '../core/contracts.ts';
-import { ConfigError } from '../core/errors.ts';
-import type { ModuleHooks } from '../core/hooks.ts';
 import type * as tf from '../core/tf.ts';
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
 import { plainHyperparameters } from './hyperparameters.ts';
+import { notAttached, withoutForward } from './module-errors.ts';
+import type { ModuleHookMethods } from './module-hooks.ts';
 import type { ConfiguredOptimizers } from './optimizer-config.ts';
 import {
   type FoundVariable,
@@ -46,7 +46,7 @@ export let attachHost: (module: LightningModule<never>, host: ModuleHost | undef
 /** Whether a trainer runs a module now. For the trainer alone. */
 export let isAttached: (module: LightningModule<never>) => boolean;
 
-export interface LightningModule<B = unknown> extends ModuleHooks {
+export interface LightningModule<B = unknown> extends ModuleHookMethods {
   /** What the network computes. Used by `predictStep` unless that is overridden. */
   forward?(...inputs: never[]): unknown;
   /** One validation batch: log metrics, return whatever `onValidationBatchEnd` should see. */
@@ -106,13 +106,7 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
    * @throws ConfigError `no-forward` when the module has no `forward`
    */
   predictStep(batch: B, _batchIdx: number, _dataloaderIdx: number): unknown {
-    if (this.forward === undefined) {
-      throw new ConfigError(`${this.constructor.name}.predictStep`, {
-        code: 'no-forward',
-        expected: 'the module to have `forward` or `predictStep`',
-        got: 'neither',
-      });
-    }
+    if (this.forward === undefined) throw withoutForward(this.constructor.name);
     return this.forward(batch as never);
   }
 
@@ -166,13 +160,8 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
    * @throws ConfigError `not-attached` when none does
    */
   get trainer(): TrainerView {
-    if (this.#host !== undefined) return this.#host.trainer;
-    throw new ConfigError(`${this.constructor.name}.trainer`, {
-      code: 'not-attached',
-      expected: 'the module to be in a trainer',
-      got: 'a module that no trainer runs',
-      help: 'use it in hooks and steps, while `fit`, `validate`, `test` or `predict` runs',
-    });
+    if (this.#host === undefined) throw notAttached(this.constructor.name);
+    return this.#host.trainer;
   }
 
   /** Zero-based number of the running epoch; 0 without a trainer. */

@@ -71,6 +71,7 @@ export function resolveFitData(data: unknown, second: unknown, third: unknown): 
       if (loader === undefined) throw missingLoader('fit', 'a data module with `trainDataloader`');
       const sources = batchSources('train', loader, 'limitTrainBatches', flags.limitTrainBatches);
       if (sources.length === 1) return sources[0] as BatchSource;
+      if (sources.length === 0) throw missingLoader('fit', 'a training loader');
       throw new ConfigError('trainer.fit', {
         code: 'several-train-loaders',
         expected: 'one training loader',

@@ -92,7 +92,8 @@ export class Session {
 
   /** A callback or the module asked for the end, and it came before the limits were reached. */
   get stoppedEarly(): boolean {
-    return this.shouldStop && this.stage === 'fit' && !this.limitReached;
+    const brokenOff = this.resumePoint !== undefined;
+    return this.shouldStop && this.stage === 'fit' && (brokenOff || !this.limitReached);
   }
 
   /** Moves all tensors of the session out of the engine: between two runs it holds nothing there. */

@@ -1,6 +1,12 @@
 /** Says in Kelvin's words what tfjs says in its own when a step fails. */
 import { ConfigError, DataError, messageOf } from '../core/errors.ts';
 
+/** How tfjs's models and layers say that an input has the wrong shape: layer, expected, got. */
+const SHAPE_ERRORS = [
+  /^Error when checking\s*: expected (\S+) to have (.*) but got array with (.*?)\.?$/,
+  /^Input \d+ is incompatible with layer (\S+): expected (.*?)(?: but got|, found) (.*?)\.?$/,
+];
+
 /** The error to throw in place of what a step threw: the same one, unless Kelvin knows what it means. */
 export function explainStepError(error: unknown, moduleName: string): unknown {
   const message = messageOf(error);
@@ -22,11 +28,11 @@ export function explainStepError(error: unknown, moduleName: string): unknown {
       cause: error,
     });
   }
-  const shape = /^Error when checking\s*: expected (\S+) to have (.*) but got array with (.*?)\.?$/.exec(message);
-  if (shape === null) return error;
+  const shape = SHAPE_ERRORS.map((pattern) => pattern.exec(message)).find((match) => match !== null);
+  if (shape === undefined) return error;
   return new DataError(`A batch does not fit ${moduleName}`, {
     code: 'batch-shape',
-    expected: `\`${shape[1]}\` to get ${shape[2]}`,
+    expected: `the input of \`${shape[1]}\` with ${shape[2]}`,
     got: shape[3],
     help: 'reshape the samples in the dataset, or build the network for this shape',
     cause: error,

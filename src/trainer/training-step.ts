@@ -10,6 +10,7 @@ import { readsAreCheap } from '../engine/info.ts';
 import { keepTensors, refusePromise } from './outputs.ts';
 import type { Session } from './session.ts';
 import { explainStepError } from './step-errors.ts';
+import { dropTape } from './tape.ts';
 
 /** What the forward and backward pass leave behind. All tensors are kept and belong to the caller. */
 interface Differentiated {
@@ -102,6 +103,7 @@ function differentiate(session: Session, batch: unknown, batchIdx: number): Diff
     const { value, grads } = tf.tidy(() => tf.variableGrads(forward, parameters));
     return { output: { ...extras, loss: value }, gradients: withoutMissing(grads) };
   } catch (error) {
+    dropTape();
     disposeTensors(extras);
     if (error instanceof SkippedBatch) return undefined;
     throw explainStepError(error, module.constructor.name);

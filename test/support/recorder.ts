@@ -67,7 +67,8 @@ export function joined(trace: readonly string[]): string[] {
   for (const entry of trace) {
     const dot = entry.indexOf('.');
     const [who, what] = [entry.slice(0, dot), entry.slice(dot + 1)];
-    if (what === previous && who !== 'L') lines[lines.length - 1] = `${(lines.at(-1) as string).split('.')[0]}/${who}.${what}`;
+    if (what === previous && who !== 'L')
+      lines[lines.length - 1] = `${(lines.at(-1) as string).split('.')[0]}/${who}.${what}`;
     else lines.push(entry);
     previous = what;
   }
@@ -75,7 +76,10 @@ export function joined(trace: readonly string[]): string[] {
 }
 
 /** Collects `value(trainer)` at every call of one hook. */
-export function collect<T>(hook: (typeof HOOK_NAMES)[number], value: (trainer: TrainerView, ...args: unknown[]) => T): Callback & { seen: T[] } {
+export function collect<T>(
+  hook: (typeof HOOK_NAMES)[number],
+  value: (trainer: TrainerView, ...args: unknown[]) => T,
+): Callback & { seen: T[] } {
   const seen: T[] = [];
   return {
     seen,

@@ -7,7 +7,13 @@ import { joined, recordingCallback, recordingLogger, recordingModule } from '../
 
 assertFileLeaksNothing();
 
-const flags = { ...bare, barebones: false, enableProgressBar: false, enableModelSummary: false, enableCheckpointing: true };
+const flags = {
+  ...bare,
+  barebones: false,
+  enableProgressBar: false,
+  enableModelSummary: false,
+  enableCheckpointing: true,
+};
 
 function recorded(options: object = {}) {
   const trace: string[] = [];

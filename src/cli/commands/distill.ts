@@ -44,24 +44,24 @@ export function distill(settings: Settings, context: Context): Promise<ExitCode>
       if (!teacher.trained) {
         note(io, 'No --teacher given: training one first.');
         const { training, result } = await train(settings, context, images, teacher.model, 'teacher');
-        if (result.status === 'interrupted') return reportTraining(training, result, settings.logDir, io);
+        if (result.status === 'interrupted') return reportTraining(training, result, settings, io);
         note(io, `The teacher is saved: --teacher ${training.checkpoints.lastModelPath}`);
       }
       const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
       const student = seeded(seed, () => makeStudent(settings, images, teacher.model));
       models.push(student);
       const { training, result } = await train(settings, context, images, student, 'student');
-      if (result.status === 'interrupted') return reportTraining(training, result, settings.logDir, io);
+      if (result.status === 'interrupted') return reportTraining(training, result, settings, io);
       const compared = { teacher: teacher.model, 'student distilled': student };
       if (settings.baseline) {
         const alone = seeded(seed, () => buildClassifier(settings, images));
         models.push(alone);
         const run = await train(settings, context, images, alone, 'baseline');
-        if (run.result.status === 'interrupted') return reportTraining(run.training, run.result, settings.logDir, io);
+        if (run.result.status === 'interrupted') return reportTraining(run.training, run.result, settings, io);
         Object.assign(compared, { 'student alone': alone });
       }
       say(io, comparisonTable(await compareModels(compared, images.test)), '');
-      return reportTraining(training, result, settings.logDir, io);
+      return reportTraining(training, result, settings, io);
     } finally {
       for (const model of models) model.dispose();
     }

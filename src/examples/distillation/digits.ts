@@ -54,7 +54,7 @@ function downloadPrinter(print: (line: string) => void): (progress: { bytes: num
   let shown = -1;
   return ({ bytes, total }) => {
     const tenths = Math.floor((10 * bytes) / total);
-    if (tenths === shown) return;
+    if (tenths === shown || bytes === 0) return;
     shown = tenths;
     const bar = '█'.repeat(tenths) + '░'.repeat(10 - tenths);
     print(`downloading MNIST  ${bar}  ${(bytes / 1e6).toFixed(1)} of ${(total / 1e6).toFixed(1)} MB`);

@@ -25,7 +25,7 @@ export const FULL: Recipe = {
   testImages: 10_000,
   batchSize: 128,
   teacher: { hidden: [400, 400], dropout: 0.2, epochs: 12 },
-  student: { hidden: [48], learningRate: 2e-3, epochs: 20 },
+  student: { hidden: [48], learningRate: 2e-3, epochs: 30 },
   temperature: 6,
   alpha: 0.9,
 };
