@@ -36,7 +36,7 @@ const TABS = [
   ['pr_curves', 'pr'],
   ['mesh', 'tetrahedron'],
   ['hparams', 'optimizer'],
-  ['projector', 'Points: 60'],
+  ['projector', 'Total variance'],
 ];
 
 const only = process.env.TABS?.split(',');
@@ -71,11 +71,7 @@ async function visit(tab, text) {
   page.on('pageerror', (error) => errors.push(error.message));
   try {
     await page.goto(`http://127.0.0.1:${port}/#${tab}`);
-    // A projector is a frame of its own.
-    await Promise.any([
-      page.getByText(text).first().waitFor({ timeout: 60_000 }),
-      page.frameLocator('iframe').getByText(text).first().waitFor({ timeout: 60_000 }),
-    ]);
+    await shown(page, text);
     await page.waitForLoadState('networkidle').catch(() => undefined);
     // Groups of tags are closed where there are many; a chart draws itself after its data is there.
     await page.waitForTimeout(1500);
@@ -87,6 +83,22 @@ async function visit(tab, text) {
   }
   await page.screenshot({ path: join(pictures, `${tab}.png`) });
   await page.close();
+}
+
+// The projector is a frame in a frame.
+async function shown(page, text) {
+  for (const end = Date.now() + 60_000; Date.now() < end; ) {
+    for (const frame of page.frames()) {
+      const there = await frame
+        .getByText(text)
+        .first()
+        .isVisible()
+        .catch(() => false);
+      if (there) return;
+    }
+    await page.waitForTimeout(300);
+  }
+  throw new Error(`No "${text}" within 60 seconds.`);
 }
 
 // The projector refuses slow WebGL, and without a graphics card there is no other.
