@@ -45,6 +45,10 @@ try {
   done('installs into an empty project');
   const code = firstExample();
   writeFileSync(join(project, 'example.ts'), code);
+  writeFileSync(
+    join(project, 'chained.ts'),
+    "import { tf } from 'kelvin';\nexport const y: tf.Tensor = tf.ones([2]).add(1);\n",
+  );
   const compiler = {
     module: 'nodenext',
     target: 'es2022',
@@ -53,7 +57,10 @@ try {
     skipLibCheck: true,
     types: ['node'],
   };
-  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: compiler, include: ['example.ts'] }));
+  writeFileSync(
+    join(project, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: compiler, include: ['example.ts', 'chained.ts'] }),
+  );
   run(process.execPath, ['node_modules/typescript/bin/tsc']);
   done('its types hold under strict');
   checkAccuracy(run(process.execPath, ['out/example.js']), 'TypeScript');

@@ -93,7 +93,7 @@ function readTensor(name: string, entry: HeaderEntry, data: Uint8Array): HostTen
   if (end > data.length) throw new SafetensorsFormatError(`it ends within tensor '${name}'`);
   if (end - begin !== size * type.bytes)
     throw new SafetensorsFormatError(`tensor '${name}' has the wrong number of bytes`);
-  const copy = data.slice(begin, end);
+  const copy = new Uint8Array(data.subarray(begin, end)); // a Buffer's own slice would share memory, unaligned
   return { shape: entry.shape, dtype: type.dtype, data: typed(type.dtype, copy) };
 }
 

@@ -3,7 +3,8 @@
  * The types are tfjs-core's own; a method that is there already is left alone.
  */
 import * as core from '@tensorflow/tfjs-core';
-import type {} from '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.d.ts';
+
+export type {} from '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.d.ts'; // exported, or the types of users would lack it
 
 type Method = (this: core.Tensor, ...args: never[]) => unknown;
 

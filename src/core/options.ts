@@ -35,13 +35,17 @@ export function unknownOption(owner: string, name: string, known: readonly strin
   });
 }
 
-/** The known name closest to `name`, if one is close enough to be what was meant. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
+/** The known name closest to `name`, if one is close enough to be what was meant: by default a third of its letters. */
+export function nearest(
+  name: string,
+  known: readonly string[],
+  within: number = Math.max(2, name.length / 3),
+): string | undefined {
   const ranked = known
     .map((candidate) => ({ candidate, distance: leven(name.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  return best && best.distance <= Math.max(2, name.length / 3) ? best.candidate : undefined;
+  return best && best.distance <= within ? best.candidate : undefined;
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {

@@ -5,6 +5,7 @@ import { startEngine } from '../engine/start.ts';
 import { attachHost, isAttached, type LightningModule } from '../module/lightning-module.ts';
 import { arrangeCallbacks } from './attach-callbacks.ts';
 import { Dispatcher } from './dispatch.ts';
+import { refuseMisspelledHooks } from './hook-names.ts';
 import type { ResolvedData } from './inputs.ts';
 import { Session } from './session.ts';
 import type { TrainerCore } from './trainer-state.ts';
@@ -59,6 +60,8 @@ export async function runSession<T>(
 function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: LightningModule<never>): Session {
   const { options, desk, progress, observers } = core;
   const all = arrangeCallbacks(callbacks, module);
+  refuseMisspelledHooks('module', module);
+  for (const callback of all) refuseMisspelledHooks('callback', callback);
   const hooks = new Dispatcher(view, module, all, observers);
   const session = new Session({ stage, options, module, hooks, desk, progress });
   core.callbacks = all;
