@@ -19,7 +19,7 @@ const skip = (what) => process.stdout.write(`SKIPPED: ${what}\n`);
 
 if (
   !hasTensorBoard() &&
-  !(run('python3', '-m', 'venv', venv) && run(python, '-m', 'pip', 'install', '-q', 'tensorboard'))
+  !(run('python3', '-m', 'venv', venv) && run(python, '-m', 'pip', 'install', '-q', '--retries', '0', 'tensorboard'))
 ) {
   skip('pip cannot install tensorboard here; nothing was checked');
 } else {

@@ -114,6 +114,17 @@ test('only this machine may ask, and only for what there is', async () => {
   );
 });
 
+test('the directory may be given without --dir, and once only', async () => {
+  const board = await boardOn(freshDirectory());
+  const { port } = new URL(board.url);
+  const taken = await kelvin('board', 'runs/mnist', '--builtin', '--port', port);
+  expect([taken.code, taken.err.split('\n')[0]]).toEqual([
+    1,
+    `error: kelvin board: port ${port}: expected a port that is free, got one that another program has.`,
+  ]);
+  expect((await kelvin('board', 'one', 'two')).code).toBe(2);
+});
+
 test('the help says how to use it', async () => {
   const { code, out } = await kelvin('board', '--help');
   expect(code).toBe(0);
