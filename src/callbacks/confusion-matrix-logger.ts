@@ -58,7 +58,7 @@ export class ConfusionMatrixLogger implements Callback {
       const counts = confusionMatrix(
         tf.argMax(logits, 1),
         labelsOf('ConfusionMatrixLogger', module, batch),
-        logits.shape[1],
+        Math.max(2, logits.shape[1]),
       );
       return tf.keep(before === undefined ? tf.clone(counts) : (tf.add(before, counts) as tf.Tensor2D));
     });

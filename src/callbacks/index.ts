@@ -25,6 +25,6 @@ export { ProgressBar, type ProgressBarOptions } from './progress-bar.ts';
 export { RestoreBest, type RestoreBestOptions } from './restore-best.ts';
 export { StochasticWeightAveraging, type StochasticWeightAveragingOptions } from './stochastic-weight-averaging.ts';
 export { summarize } from './summary-table.ts';
-export { TeacherAgreement } from './teacher-agreement.ts';
+export { TeacherAgreement, type TeacherAgreementOptions } from './teacher-agreement.ts';
 export { ThroughputMonitor, type ThroughputMonitorOptions } from './throughput-monitor.ts';
 export { Timer, type TimerOptions } from './timer.ts';
