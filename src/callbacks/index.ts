@@ -1,6 +1,7 @@
 /** Callbacks: the public names of this folder, which are also the subpath `kelvin/callbacks`. */
 export { BackboneFinetuning, type BackboneFinetuningOptions } from './backbone-finetuning.ts';
 export { BatchSizeFinder, type BatchSizeFinderOptions, type LoaderOfSize } from './batch-size-finder.ts';
+export { ConfusionMatrixLogger, type ConfusionMatrixLoggerOptions } from './confusion-matrix-logger.ts';
 export { DeviceStatsMonitor, type DeviceStatsMonitorOptions } from './device-stats-monitor.ts';
 export { EarlyStopping, type EarlyStoppingOptions } from './early-stopping.ts';
 export { EMAWeightAveraging, type EMAWeightAveragingOptions } from './ema-weight-averaging.ts';
@@ -8,6 +9,8 @@ export type { EventCount, EventFilter } from './event-filter.ts';
 export { after, before, every, filtered, type HookFunction, once } from './filtered.ts';
 export { GradientAccumulationScheduler } from './gradient-accumulation-scheduler.ts';
 export { GradientNormMonitor, type GradientNormMonitorOptions } from './gradient-norm-monitor.ts';
+export { HistogramMonitor, type HistogramMonitorOptions } from './histogram-monitor.ts';
+export { ImagePredictionLogger, type ImagePredictionLoggerOptions } from './image-prediction-logger.ts';
 export { LambdaCallback, type LambdaHooks } from './lambda-callback.ts';
 export { LearningRateFinder, type LearningRateFinderOptions } from './learning-rate-finder.ts';
 export { LearningRateMonitor, type LearningRateMonitorOptions } from './learning-rate-monitor.ts';
@@ -22,5 +25,6 @@ export { ProgressBar, type ProgressBarOptions } from './progress-bar.ts';
 export { RestoreBest, type RestoreBestOptions } from './restore-best.ts';
 export { StochasticWeightAveraging, type StochasticWeightAveragingOptions } from './stochastic-weight-averaging.ts';
 export { summarize } from './summary-table.ts';
+export { TeacherAgreement, type TeacherAgreementOptions } from './teacher-agreement.ts';
 export { ThroughputMonitor, type ThroughputMonitorOptions } from './throughput-monitor.ts';
 export { Timer, type TimerOptions } from './timer.ts';

@@ -19,6 +19,8 @@ export interface Context {
 export interface CommandSpec<G extends readonly OptionGroup[]> {
   readonly name: string;
   readonly about: string;
+  /** The option that can be given without its name, as the only argument. */
+  readonly argument?: string | undefined;
   readonly groups: G;
   /** Defaults that differ from the options' own. */
   readonly defaults?: Partial<SettingsOf<G>>;
@@ -33,6 +35,7 @@ export function buildCommand<const G extends readonly OptionGroup[]>(
   onExit: (code: ExitCode) => void,
 ): Command {
   const command = new Command(spec.name).description(spec.about);
+  if (spec.argument !== undefined) command.argument(`[${spec.argument}]`, `the same as --${kebab(spec.argument)}`);
   const defaults = (spec.defaults ?? {}) as Readonly<Record<string, unknown>>;
   for (const { title, options } of spec.groups) {
     for (const [name, option] of Object.entries(options)) {
@@ -50,6 +53,9 @@ export function buildCommand<const G extends readonly OptionGroup[]>(
     .addHelpText('after', `\nExamples:\n${spec.examples.map((line) => `  $ ${line}`).join('\n')}`)
     .allowExcessArguments(false)
     .action(async () => {
+      const [argument] = command.args;
+      if (spec.argument !== undefined && argument !== undefined)
+        command.setOptionValueWithSource(spec.argument, argument, 'cli');
       const { settings, given, hparams } = merge(command, spec.groups);
       onExit(await spec.run(settings as SettingsOf<G>, { io, given, hparams }));
     });

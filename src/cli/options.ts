@@ -32,6 +32,18 @@ export const GENERAL = group({
   },
 });
 
+/** What `kelvin board` takes. */
+export const BOARD = group({
+  title: 'Board:',
+  section: undefined,
+  options: {
+    dir: path('directory above the runs', { default: 'runs' }),
+    port: count()('port to listen on; 0 takes any', { default: 6006 }),
+    python: words('the Python that may have TensorBoard', { value: '<command>', default: 'python3' }),
+    builtin: flag("show Kelvin's own page even where there is TensorBoard"),
+  },
+});
+
 export const DATA = group({
   title: 'Data:',
   section: 'data',

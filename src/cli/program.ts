@@ -6,6 +6,7 @@ import { EXIT, type ExitCode, exitWith } from './exit.ts';
 import type { Io } from './io.ts';
 import type { OptionGroup } from './option.ts';
 import {
+  BOARD,
   DATA,
   DISTILLATION,
   EVALUATION,
@@ -86,6 +87,15 @@ const summary = define({
   run: async (settings, context) => (await import('./commands/summary.ts')).summary(settings, context),
 });
 
+const board = define({
+  name: 'board',
+  about: 'Show runs: in TensorBoard where Python has it, else on a page of its own.',
+  argument: 'dir',
+  groups: [BOARD],
+  examples: ['kelvin board', 'kelvin board runs/mnist --port 0', 'kelvin board --builtin'],
+  run: async (settings, context) => (await import('./commands/board.ts')).board(settings, context),
+});
+
 /**
  * Runs the program.
  *
@@ -109,7 +119,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
       'after',
       '\nStart here:\n  $ kelvin devices\n  $ kelvin fit --data digits\n  $ kelvin <command> --help',
     );
-  for (const build of [fit, validate, test, predict, distill, devices, summary]) {
+  for (const build of [fit, validate, test, predict, distill, devices, summary, board]) {
     program.addCommand(buildCommand(build as unknown as CommandSpec<readonly OptionGroup[]>, io, onExit));
   }
   for (const each of [program, ...program.commands]) {

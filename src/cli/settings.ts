@@ -1,6 +1,7 @@
 /** The types of the commands' settings, made from the options. */
 import type { SettingsOf } from './option.ts';
 import type {
+  BOARD,
   DATA,
   DISTILLATION,
   EVALUATION,
@@ -14,6 +15,7 @@ import type {
   TRAINER,
 } from './options.ts';
 
+export type BoardSettings = SettingsOf<readonly [typeof BOARD]>;
 export type GeneralSettings = SettingsOf<readonly [typeof GENERAL]>;
 export type DataSettings = SettingsOf<readonly [typeof DATA]>;
 export type ModelSettings = SettingsOf<readonly [typeof MODEL]>;

@@ -100,6 +100,8 @@ export interface LoggerLike {
   readonly logDir?: string | undefined;
   logMetrics(metrics: Metrics, step: number): void;
   logHyperparams?(hparams: HyperParameters, metrics?: Metrics): void;
+  /** The run begins: the network that is trained, for loggers that can draw it. */
+  logGraph?(module: ModuleView): void;
   /** Called where it is cheap to wait: at the end of an epoch and of the run. */
   save?(): void | Promise<void>;
   /** The run has ended; the logger closes its files. It may be used by a later run again. */

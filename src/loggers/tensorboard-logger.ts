@@ -2,13 +2,15 @@
  * TensorBoardLogger: metrics, hyper-parameters and whatever the user adds, as TensorBoard event files. Files are made at
  * the first write; a resumed run goes on in the same directory and hides the steps that it takes again.
  */
-import { type Hparams, SummaryWriter } from 'tensorboard-logger-ts';
+import { type GraphNode, type Hparams, SummaryWriter } from 'tensorboard-logger-ts';
 import { z } from 'zod';
-import type { HyperParameters, Json, JsonObject, LoggerLike, Metrics } from '../core/contracts.ts';
+import type { HyperParameters, Json, JsonObject, LoggerLike, Metrics, ModuleView } from '../core/contracts.ts';
 import { flag, numberBetween, parseOptions } from '../core/options.ts';
 import { DiskGuard, writeHparamsFile } from './disk.ts';
 import { cutEventFiles, eventFileSizes, type FileSizes, SUFFIX } from './event-files.ts';
+import { moduleGraph } from './model-graph.ts';
 import { RunDirectory, type RunDirectoryOptions, runDirectorySchema } from './run-directory.ts';
+import { configText, environmentText } from './run-text.ts';
 
 /** Options of {@link TensorBoardLogger}. */
 export interface TensorBoardLoggerOptions extends RunDirectoryOptions {
@@ -16,6 +18,10 @@ export interface TensorBoardLoggerOptions extends RunDirectoryOptions {
   logHparams?: boolean | undefined;
   /** The metrics shown beside the hyper-parameters. Default: all that the first epoch has logged. */
   hparamMetrics?: readonly string[] | undefined;
+  /** Draw the tf.LayersModels among the module's fields in the GRAPHS tab. Default `true`. */
+  logGraph?: boolean | undefined;
+  /** Show configuration, machine, engine and git commit in the TEXT tab. Default `true`. */
+  logRunText?: boolean | undefined;
   /** Rows are on disk at the latest after this many seconds. Default 10. */
   flushSecs?: number | undefined;
 }
@@ -24,6 +30,8 @@ const schema = z.strictObject({
   ...runDirectorySchema,
   logHparams: flag().default(true),
   hparamMetrics: z.array(z.string(), { error: 'an array of metric names' }).optional(),
+  logGraph: flag().default(true),
+  logRunText: flag().default(true),
   flushSecs: numberBetween(0, 2_000_000).default(10),
 });
 
@@ -59,6 +67,9 @@ export class TensorBoardLogger implements LoggerLike {
   #shownIn: SummaryWriter | undefined;
   #unwritten = false;
   #lastStep = 0;
+  #graph: readonly GraphNode[] = [];
+  #graphWritten = false;
+  #textStep: number | undefined = 0;
 
   constructor(saveDir: string, options: TensorBoardLoggerOptions = {}) {
     this.#options = parseOptions('TensorBoardLogger', schema, options);
@@ -92,7 +103,14 @@ export class TensorBoardLogger implements LoggerLike {
     this.#purgeStep = undefined;
     this.#cut = undefined;
     this.#writeHparamsFile();
+    this.#writeGraph(this.#writer);
     return this.#writer;
+  }
+
+  /** Calls `use` with the writer; a disk that takes nothing is reported once and ends nothing. For callbacks that draw. */
+  useWriter(use: (writer: SummaryWriter) => void): void {
+    const writer = this.#open();
+    if (writer !== undefined) use(writer);
   }
 
   /** Writes each metric as a scalar. */
@@ -120,12 +138,20 @@ export class TensorBoardLogger implements LoggerLike {
     if (Object.keys(metrics).length > 0) this.logMetrics(metrics, this.#lastStep);
   }
 
+  /** Takes the networks of the module that is trained; they are drawn with the first row of the run. */
+  logGraph(module: ModuleView): void {
+    if (!this.#options.logGraph || this.#graphWritten) return;
+    this.#graph = this.#disk.attempt(() => moduleGraph(module)) ?? [];
+    if (this.#writer !== undefined) this.#writeGraph(this.#writer);
+  }
+
   /** Brings what is buffered to disk. */
   async save(): Promise<void> {
     if (this.#writer === undefined && !this.#unwritten) return;
     const writer = this.#open();
     if (writer === undefined) return;
     this.#showHparams(writer);
+    this.#writeRunText(writer);
     await writer.flush();
   }
 
@@ -162,6 +188,8 @@ export class TensorBoardLogger implements LoggerLike {
     this.#lastStep = known ? lastStep : 0;
     // A TensorBoard that runs has read what is cut off: it is told to forget what no kept row can be hidden by.
     this.#purgeStep = known ? Math.max(resumeStep, lastStep + 1) : resumeStep;
+    this.#graphWritten = true; // by the run that is resumed
+    this.#textStep = resumeStep;
   }
 
   #open(): SummaryWriter | undefined {
@@ -172,6 +200,21 @@ export class TensorBoardLogger implements LoggerLike {
     if (!this.#unwritten) return;
     this.#unwritten = false;
     this.#disk.attempt(() => writeHparamsFile(this.logDir, this.#hparams));
+  }
+
+  #writeGraph(writer: SummaryWriter): void {
+    if (this.#graphWritten || this.#graph.length === 0) return;
+    this.#graphWritten = true;
+    writer.addGraph(this.#graph);
+  }
+
+  // At the start and after each resume, when engine and hyper-parameters are known.
+  #writeRunText(writer: SummaryWriter): void {
+    const step = this.#textStep;
+    if (step === undefined || !this.#options.logRunText) return;
+    this.#textStep = undefined;
+    if (Object.keys(this.#hparams).length > 0) writer.addText('run/config', configText(this.#hparams), step);
+    writer.addText('run/environment', environmentText(), step);
   }
 
   #showHparams(writer: SummaryWriter): void {

@@ -53,7 +53,10 @@ export async function runFit(
   if (!module.training) module.train();
   if (checkpoint !== undefined) restoreLoggers(session, checkpoint);
   await hooks.fire('fitStart');
-  for (const logger of desk.loggers) logger.logHyperparams?.(module.hparams);
+  for (const logger of desk.loggers) {
+    logger.logHyperparams?.(module.hparams);
+    logger.logGraph?.(module);
+  }
   if (checkpoint !== undefined) restoreTraining(session, callbacks, checkpoint);
   checkEpochLimit(session);
   const stopListening = options.handleSignals ? listenForSignals(() => session.interrupt()) : () => {};

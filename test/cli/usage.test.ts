@@ -14,19 +14,20 @@ test('the help lists the commands and says where to start', async () => {
     Train and distil neural networks with TensorFlow.js.
 
     Options:
-      --version           print the version
-      -h, --help          display help for command
+      --version              print the version
+      -h, --help             display help for command
 
     Commands:
-      fit [options]       Train a model, with checkpoints and TensorBoard files.
-      validate [options]  Measure a checkpoint on the validation images.
-      test [options]      Measure a checkpoint on the test images.
-      predict [options]   Predict the test images with a checkpoint, as csv.
-      distill [options]   Train a small student from a large teacher, and compare the two.
-      devices [options]   Show which engines can compute here, which one is used, and what the others
-                          lack.
-      summary [options]   Show the parts of a model and their parameters.
-      help [command]      display help for command
+      fit [options]          Train a model, with checkpoints and TensorBoard files.
+      validate [options]     Measure a checkpoint on the validation images.
+      test [options]         Measure a checkpoint on the test images.
+      predict [options]      Predict the test images with a checkpoint, as csv.
+      distill [options]      Train a small student from a large teacher, and compare the two.
+      devices [options]      Show which engines can compute here, which one is used, and what the others
+                             lack.
+      summary [options]      Show the parts of a model and their parameters.
+      board [options] [dir]  Show runs: in TensorBoard where Python has it, else on a page of its own.
+      help [command]         display help for command
 
     Start here:
       $ kelvin devices
@@ -85,7 +86,7 @@ test('the help of a command groups its options, names their defaults and ends wi
 });
 
 test('every command has an example of its own', async () => {
-  for (const name of ['fit', 'validate', 'test', 'predict', 'distill', 'devices', 'summary']) {
+  for (const name of ['fit', 'validate', 'test', 'predict', 'distill', 'devices', 'summary', 'board']) {
     const { code, out } = await kelvin(name, '--help');
     expect(code).toBe(0);
     expect(out).toContain(`  $ kelvin ${name}`);

@@ -19,9 +19,10 @@ interface Entry {
 }
 
 const nowhere = { write: () => true };
+const drawsNothing = { logMetrics: () => {}, useWriter: () => {} };
 const loader = (size: number) => boringLoader(Math.ceil(16 / size), size);
 
-/** A module with a backbone. */
+/** A module with a backbone, and with a teacher. */
 class Layered extends BoringModule {
   readonly backbone = tf.sequential({
     layers: [tf.layers.dense({ units: 2, inputShape: [2], kernelInitializer: 'identity' })],
@@ -31,6 +32,10 @@ class Layered extends BoringModule {
   override forward(x: tf.Tensor): tf.Tensor {
     return super.forward(this.backbone.apply(x) as tf.Tensor);
   }
+
+  teach(x: tf.Tensor): tf.Tensor {
+    return super.forward(x);
+  }
 }
 
 const REGISTRY: Readonly<Record<string, Entry>> = {
@@ -39,6 +44,11 @@ const REGISTRY: Readonly<Record<string, Entry>> = {
     defaults: true,
   },
   BatchSizeFinder: { make: () => new callbacks.BatchSizeFinder({ loader, maxTrials: 2 }), defaults: false },
+  ConfusionMatrixLogger: {
+    make: () => new callbacks.ConfusionMatrixLogger(),
+    defaults: true,
+    flags: { logger: drawsNothing },
+  },
   DeviceStatsMonitor: { make: () => new callbacks.DeviceStatsMonitor(), defaults: true },
   EMAWeightAveraging: { make: () => new callbacks.EMAWeightAveraging({ decay: 0.8 }), defaults: true },
   EarlyStopping: { make: () => new callbacks.EarlyStopping({ monitor: 'val_loss' }), defaults: false },
@@ -47,6 +57,16 @@ const REGISTRY: Readonly<Record<string, Entry>> = {
     defaults: false,
   },
   GradientNormMonitor: { make: () => new callbacks.GradientNormMonitor(), defaults: true },
+  HistogramMonitor: {
+    make: () => new callbacks.HistogramMonitor({ everyNSteps: 2, gradients: true }),
+    defaults: true,
+    flags: { logger: drawsNothing },
+  },
+  ImagePredictionLogger: {
+    make: () => new callbacks.ImagePredictionLogger(),
+    defaults: true,
+    flags: { logger: drawsNothing },
+  },
   LambdaCallback: { make: () => new callbacks.LambdaCallback({ onTrainEnd: () => {} }), defaults: false },
   LearningRateFinder: { make: () => new callbacks.LearningRateFinder({ numTraining: 15, maxLr: 0.3 }), defaults: true },
   LearningRateMonitor: {
@@ -73,6 +93,7 @@ const REGISTRY: Readonly<Record<string, Entry>> = {
     make: () => new callbacks.StochasticWeightAveraging({ swaLrs: 0.02, swaEpochStart: 2 }),
     defaults: false,
   },
+  TeacherAgreement: { make: () => new callbacks.TeacherAgreement(), defaults: true },
   ThroughputMonitor: { make: () => new callbacks.ThroughputMonitor(), defaults: true, timed: true },
   Timer: { make: () => new callbacks.Timer({ duration: '1d' }), defaults: true, timed: true },
 };
@@ -156,6 +177,7 @@ test('all that get along with one another work together', async () => {
   await expectNoLeak(async () => {
     const [whole, resumed] = await wholeAndResumed(all, {
       at: 7,
+      flags: { logger: drawsNothing },
       module: () => new Layered(),
       outcome: (module) => module.weights(),
     });

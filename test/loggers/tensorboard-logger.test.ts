@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TensorBoardLogger, Trainer } from 'kelvin';
-import { type HparamsData, readEvents, readScalars } from 'tensorboard-logger-ts';
+import { type GraphNode, type HparamsData, readEvents, readScalars } from 'tensorboard-logger-ts';
 import { expect, test } from 'vitest';
+import { gitCommit } from '../../src/loggers/git-commit.ts';
 import { BoringModule, bare, boringLoader } from '../support/boring.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
 import { freshDirectory, warningsOf } from './support.ts';
@@ -152,7 +153,7 @@ test('the writer is there for all else that TensorBoard shows', async () => {
   await logger.finalize('success');
   const tags: string[] = [];
   for await (const { values } of readEvents(logger.logDir)) tags.push(...values.map(({ tag }) => tag));
-  expect(tags).toEqual(['notes', 'loss']);
+  expect(tags).toEqual(['notes', 'loss', 'run/environment']);
 });
 
 test('the metrics beside the hyper-parameters can be chosen, and the whole be switched off', async () => {
@@ -194,4 +195,58 @@ test('options are checked', () => {
   expect(() => new TensorBoardLogger('runs', { nane: 'x' } as never)).toThrow(
     'TensorBoardLogger: unknown option `nane`.\n  help: did you mean `name`?',
   );
+});
+
+test('the network is drawn, and configuration and environment are told, once per run', async () => {
+  const logger = new TensorBoardLogger(freshDirectory());
+  const module = new BoringModule();
+  module.saveHyperparameters({ lr: 0.1, note: 'a|b' });
+  for (let i = 0; i < 2; i++) {
+    await new Trainer({ ...flags, logger, maxEpochs: 1 }).fit(module, boringLoader(1));
+  }
+  module.dispose();
+  const graphs: (readonly GraphNode[])[] = [];
+  const texts: Record<string, string[]> = {};
+  for await (const { graph, values } of readEvents(logger.logDir)) {
+    if (graph !== undefined) graphs.push(graph);
+    for (const { tag, texts: found = [] } of values) {
+      if (tag.startsWith('run/')) texts[tag] = [...(texts[tag] ?? []), ...found];
+    }
+  }
+  expect(graphs.map((nodes) => nodes.map(({ op, inputs, outputShape }) => [op, inputs?.length, outputShape]))).toEqual([
+    [
+      ['InputLayer', 0, [null, 2]],
+      ['Dense', 1, [null, 1]],
+    ],
+  ]);
+  expect(graphs[0]?.[0]?.name).toMatch(/^net\//);
+  expect(texts['run/config']).toEqual(['```yaml\nlr: 0.1\nnote: a|b\n```']);
+  expect(texts['run/environment']).toHaveLength(1);
+  expect(texts['run/environment']?.[0]).toContain(`| Node.js | ${process.version} |`);
+  expect(texts['run/environment']?.[0]).toContain('| engine | wasm |');
+});
+
+test('graph and text can be switched off', async () => {
+  const logger = new TensorBoardLogger(freshDirectory(), { logGraph: false, logRunText: false });
+  const module = new BoringModule();
+  await new Trainer({ ...flags, logger, maxEpochs: 1 }).fit(module, boringLoader(1));
+  module.dispose();
+  for await (const { graph, values } of readEvents(logger.logDir)) {
+    expect([graph, values.find(({ plugin }) => plugin === 'text')]).toEqual([undefined, undefined]);
+  }
+});
+
+test('the commit is read from the files of git', () => {
+  const directory = freshDirectory();
+  const git = join(directory, '.git');
+  mkdirSync(join(git, 'refs/heads'), { recursive: true });
+  writeFileSync(join(git, 'HEAD'), 'ref: refs/heads/main\n');
+  expect(gitCommit(directory)).toBeUndefined();
+  writeFileSync(join(git, 'packed-refs'), '# pack-refs\nabc refs/heads/other\ndef refs/heads/main\n');
+  mkdirSync(join(directory, 'deep/er'), { recursive: true });
+  expect(gitCommit(join(directory, 'deep/er'))).toEqual({ commit: 'def', branch: 'main' });
+  writeFileSync(join(git, 'refs/heads/main'), '123\n');
+  expect(gitCommit(directory)).toEqual({ commit: '123', branch: 'main' });
+  writeFileSync(join(git, 'HEAD'), '456\n');
+  expect(gitCommit(directory)).toEqual({ commit: '456' });
 });

@@ -11,6 +11,8 @@ export type WriterErrorCode =
   | 'invalid-wall-time'
   | 'invalid-value'
   | 'tag-kind-mismatch'
+  | 'tag-already-written'
+  | 'graph-already-written'
   | 'hparams-already-written'
   | 'writer-closed'
   | 'log-dir-not-writable'

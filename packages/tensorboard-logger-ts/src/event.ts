@@ -14,6 +14,14 @@ export interface Metadata {
   readonly content?: Uint8Array | undefined;
 }
 
+/** What TensorBoard shows about a tag, beside its values. */
+export interface TagDescription {
+  /** Shown in the place of the tag. */
+  readonly displayName?: string | undefined;
+  /** Markdown, behind the (i) of a chart. */
+  readonly description?: string | undefined;
+}
+
 /** A payload and what it is: what each file in `kinds/` encodes to. */
 export interface Payload {
   readonly metadata: Metadata;
@@ -31,6 +39,7 @@ export interface RawEvent {
   step: number;
   fileVersion?: string;
   sessionLog?: SessionStatus;
+  graph?: Buffer;
   readonly values: RawValue[];
 }
 
@@ -38,10 +47,13 @@ export interface RawEvent {
 export interface RawValue {
   tag: string;
   plugin?: string;
+  displayName?: string;
+  description?: string;
   content?: Buffer;
   simpleValue?: number;
   histo?: Buffer;
   image?: Buffer;
+  audio?: Buffer;
   tensor?: Buffer;
 }
 
@@ -62,14 +74,23 @@ export function tensorBody(tensor: Uint8Array): Buffer {
   return bytesField(8, tensor);
 }
 
-export function encodeValue(tag: string, body: Uint8Array, metadata?: Metadata): Buffer {
-  const described = metadata === undefined ? Buffer.alloc(0) : bytesField(9, encodeMetadata(metadata));
+export function encodeGraphEvent(wallTime: number, graph: Uint8Array): Buffer {
+  return message(doubleField(1, wallTime), bytesField(4, graph));
+}
+
+export function encodeValue(tag: string, body: Uint8Array, metadata?: Metadata, about: TagDescription = {}): Buffer {
+  const described = metadata === undefined ? Buffer.alloc(0) : bytesField(9, encodeMetadata(metadata, about));
   return message(stringField(1, tag), body, described);
 }
 
-function encodeMetadata({ plugin, dataClass, content }: Metadata): Buffer {
+function encodeMetadata({ plugin, dataClass, content }: Metadata, about: TagDescription): Buffer {
   const extra = content === undefined ? Buffer.alloc(0) : bytesField(2, content);
-  return message(bytesField(1, message(stringField(1, plugin), extra)), varintField(4, dataClass));
+  return message(
+    bytesField(1, message(stringField(1, plugin), extra)),
+    about.displayName ? stringField(2, about.displayName) : Buffer.alloc(0),
+    about.description ? stringField(3, about.description) : Buffer.alloc(0),
+    varintField(4, dataClass),
+  );
 }
 
 function timeAndStep(wallTime: number, step: number): Buffer {
@@ -83,6 +104,7 @@ export function decodeEvent(bytes: Uint8Array): RawEvent {
     if (reader.field === 1) event.wallTime = reader.double();
     else if (reader.field === 2) event.step = reader.varint();
     else if (reader.field === 3) event.fileVersion = reader.string();
+    else if (reader.field === 4) event.graph = reader.bytes();
     else if (reader.field === 5) decodeSummary(reader.bytes(), event.values);
     else if (reader.field === 7) event.sessionLog = decodeSessionLog(reader.bytes());
   }
@@ -102,6 +124,7 @@ function decodeValue(bytes: Uint8Array): RawValue {
     else if (reader.field === 2) value.simpleValue = reader.float();
     else if (reader.field === 4) value.image = reader.bytes();
     else if (reader.field === 5) value.histo = reader.bytes();
+    else if (reader.field === 6) value.audio = reader.bytes();
     else if (reader.field === 8) value.tensor = reader.bytes();
     else if (reader.field === 9) decodeMetadata(reader.bytes(), value);
   }
@@ -111,6 +134,8 @@ function decodeValue(bytes: Uint8Array): RawValue {
 function decodeMetadata(bytes: Uint8Array, value: RawValue): void {
   const reader = new WireReader(bytes);
   while (reader.next()) {
+    if (reader.field === 2) value.displayName = reader.string();
+    else if (reader.field === 3) value.description = reader.string();
     if (reader.field !== 1) continue;
     const plugin = new WireReader(reader.bytes());
     while (plugin.next()) {

@@ -1,6 +1,7 @@
 /** The options of a SummaryWriter, checked once, and the checks of tags, steps and times. */
 import { hostname } from 'node:os';
 import { show, TensorBoardWriterError } from './errors.ts';
+import type { ScalarFormat } from './kinds/scalar.ts';
 
 /** Options of a {@link SummaryWriter}. */
 export interface SummaryWriterOptions {
@@ -17,6 +18,11 @@ export interface SummaryWriterOptions {
   readonly purgeStep?: number | undefined;
   /** The host in the file name. Default: this machine's. */
   readonly hostname?: string | undefined;
+  /**
+   * `'simple'`: scalars as every reader knows them. `'tensor'`: as TensorFlow 2 writes them; `EventAccumulator` then
+   * lists them under tensors. Default: `'simple'`.
+   */
+  readonly scalarFormat?: ScalarFormat | undefined;
   /** Called once, at the first event that the disk does not take. Default: `process.emitWarning`. */
   readonly onError?: ((error: TensorBoardWriterError) => void) | undefined;
 }
@@ -28,10 +34,11 @@ export interface CheckedOptions {
   readonly maxQueue: number;
   readonly purgeStep: number | undefined;
   readonly hostname: string;
+  readonly scalarFormat: ScalarFormat;
   readonly onError: (error: TensorBoardWriterError) => void;
 }
 
-const KNOWN = ['filenameSuffix', 'flushSecs', 'maxQueue', 'purgeStep', 'hostname', 'onError'];
+const KNOWN = ['filenameSuffix', 'flushSecs', 'maxQueue', 'purgeStep', 'hostname', 'scalarFormat', 'onError'];
 
 /** @throws TensorBoardWriterError `invalid-option` that names the option, what is expected and what was got. */
 export function checkOptions(given: SummaryWriterOptions): CheckedOptions {
@@ -41,7 +48,14 @@ export function checkOptions(given: SummaryWriterOptions): CheckedOptions {
       throw new TensorBoardWriterError('invalid-option', text);
     }
   }
-  const { filenameSuffix = '', flushSecs = 10, maxQueue = 1000, purgeStep, onError = warn } = given;
+  const {
+    filenameSuffix = '',
+    flushSecs = 10,
+    maxQueue = 1000,
+    purgeStep,
+    scalarFormat = 'simple',
+    onError = warn,
+  } = given;
   const host = given.hostname ?? hostname();
   const fileName = (text: unknown) => typeof text === 'string' && !/[/\\\0]/.test(text);
   expect(fileName(filenameSuffix), 'filenameSuffix', 'a text without slashes', filenameSuffix);
@@ -51,8 +65,9 @@ export function checkOptions(given: SummaryWriterOptions): CheckedOptions {
   expect(seconds, 'flushSecs', 'a number of seconds from 0 to 2000000', flushSecs);
   expect(Number.isInteger(maxQueue) && maxQueue >= 1, 'maxQueue', 'a whole number of at least 1', maxQueue);
   expect(purgeStep === undefined || isStep(purgeStep), 'purgeStep', 'a whole number from 0 to 2^53 - 1', purgeStep);
+  expect(['simple', 'tensor'].includes(scalarFormat), 'scalarFormat', "'simple' or 'tensor'", scalarFormat);
   expect(typeof onError === 'function', 'onError', 'a function', onError);
-  return { filenameSuffix, flushSecs, maxQueue, purgeStep, hostname: host, onError };
+  return { filenameSuffix, flushSecs, maxQueue, purgeStep, hostname: host, scalarFormat, onError };
 }
 
 export function isStep(step: number): boolean {

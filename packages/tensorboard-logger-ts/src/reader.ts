@@ -2,11 +2,12 @@
  * Reads event files back: events in order, checksums verified, and scalars as TensorBoard would show them.
  */
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { TensorBoardReaderError } from './errors.ts';
 import { decodeEvent, type RawValue, type SessionStatus } from './event.ts';
 import { isEventFile } from './file-name.ts';
 import { type DecodedPayload, decodePayload, impliedPlugin } from './kinds/decode.ts';
+import { decodeGraph, type GraphNode } from './kinds/graph.ts';
 import { type ParsedRecord, RecordParser } from './record.ts';
 
 const CHUNK = 256 * 1024;
@@ -14,8 +15,10 @@ const CHUNK = 256 * 1024;
 /** One decoded value; which of the payload fields is set goes by the plugin. */
 export interface SummaryValue extends DecodedPayload {
   readonly tag: string;
-  /** The plugin's name: 'scalars', 'histograms', 'images', 'text', 'hparams', or another program's. */
+  /** The plugin's name: 'scalars', 'histograms', 'images', 'text', 'hparams', …, or another program's. */
   readonly plugin: string;
+  readonly displayName?: string;
+  readonly description?: string;
 }
 
 /** One decoded event. */
@@ -26,6 +29,8 @@ export interface TensorBoardEvent {
   /** Set in the first event of a file. */
   readonly fileVersion?: string;
   readonly sessionLog?: SessionStatus;
+  /** The graph of the run, where the event holds it. */
+  readonly graph?: readonly GraphNode[];
   readonly values: readonly SummaryValue[];
 }
 
@@ -83,16 +88,34 @@ export async function readScalars(fileOrDir: string): Promise<Record<string, Sca
   return Object.fromEntries([...curves].filter(([, points]) => points.length > 0));
 }
 
-async function eventFiles(fileOrDir: string): Promise<string[]> {
+/** The event files of a directory by name, or the file itself. */
+export async function eventFiles(fileOrDir: string): Promise<string[]> {
   try {
     if (!(await stat(fileOrDir)).isDirectory()) return [fileOrDir];
     const entries = await readdir(fileOrDir, { withFileTypes: true });
     const names = entries.filter((entry) => !entry.isDirectory() && isEventFile(entry.name)).map(({ name }) => name);
     return names.sort().map((name) => join(fileOrDir, name));
   } catch (cause) {
-    const text = `Cannot read "${fileOrDir}": ${cause instanceof Error ? cause.message : String(cause)}.`;
-    throw new TensorBoardReaderError('not-found', text, { file: fileOrDir, cause });
+    return notFound(fileOrDir, cause);
   }
+}
+
+/**
+ * The directories at and below `logDir` that hold event files: the runs, as TensorBoard sees them, by the path from
+ * `logDir` (`'.'` for itself), sorted.
+ *
+ * @throws TensorBoardReaderError `not-found`.
+ */
+export async function listRuns(logDir: string): Promise<string[]> {
+  if (!(await stat(logDir).catch((cause: unknown) => notFound(logDir, cause))).isDirectory()) return ['.'];
+  const entries = await readdir(logDir, { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => !entry.isDirectory() && isEventFile(entry.name));
+  return [...new Set(files.map((entry) => relative(logDir, entry.parentPath) || '.'))].sort();
+}
+
+function notFound(path: string, cause: unknown): never {
+  const text = `Cannot read "${path}": ${cause instanceof Error ? cause.message : String(cause)}.`;
+  throw new TensorBoardReaderError('not-found', text, { file: path, cause });
 }
 
 async function* readFileEvents(file: string, plugins: Map<string, string>): AsyncGenerator<TensorBoardEvent> {
@@ -104,7 +127,8 @@ async function* readFileEvents(file: string, plugins: Map<string, string>): Asyn
       more = chunk.length > 0;
       parser.push(chunk);
       let parsed = parser.next();
-      for (; parsed.kind === 'record'; parsed = parser.next()) yield decode(parsed.data, plugins, file, parsed.offset);
+      for (; parsed.kind === 'record'; parsed = parser.next())
+        yield decodeRecord(parsed.data, plugins, file, parsed.offset);
       if (parsed.kind !== 'corrupt') continue;
       if (await isTornTail(parsed, parser, handle)) return;
       const text = `The event file "${file}" has a corrupt record at byte ${parsed.offset}: the checksum of its ${parsed.part} is wrong.`;
@@ -136,10 +160,17 @@ async function isTornTail(
   return offset < size;
 }
 
-function decode(data: Buffer, plugins: Map<string, string>, file: string, offset: number): TensorBoardEvent {
+/** Decodes one record; `plugins` remembers what each tag is. */
+export function decodeRecord(
+  data: Buffer,
+  plugins: Map<string, string>,
+  file: string,
+  offset: number,
+): TensorBoardEvent {
   try {
-    const { values, ...event } = decodeEvent(data);
-    return { ...event, values: values.map((value) => decodeSummaryValue(value, plugins)) };
+    const { values, graph, ...event } = decodeEvent(data);
+    const withGraph = graph === undefined ? event : { ...event, ...graphOf(graph) };
+    return { ...withGraph, values: values.map((value) => decodeSummaryValue(value, plugins)) };
   } catch (cause) {
     if (!(cause instanceof TensorBoardReaderError)) throw cause;
     const text = `The event file "${file}" has a record at byte ${offset} that is no event: ${cause.message}`;
@@ -147,9 +178,19 @@ function decode(data: Buffer, plugins: Map<string, string>, file: string, offset
   }
 }
 
+// Other programs' graphs may be of another making; they are no reason to lose the rest of the file.
+function graphOf(bytes: Buffer): { graph?: GraphNode[] } {
+  try {
+    return { graph: decodeGraph(bytes) };
+  } catch {
+    return {};
+  }
+}
+
 function decodeSummaryValue(value: RawValue, plugins: Map<string, string>): SummaryValue {
-  const { tag } = value;
+  const { tag, displayName, description } = value;
+  const about = { ...(displayName && { displayName }), ...(description && { description }) };
   const plugin = plugins.get(tag) ?? value.plugin ?? impliedPlugin(value);
   plugins.set(tag, plugin);
-  return { tag, plugin, ...decodePayload(plugin, value) };
+  return { tag, plugin, ...about, ...decodePayload(plugin, value) };
 }

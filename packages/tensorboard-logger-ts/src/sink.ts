@@ -3,7 +3,7 @@
  * its own position. A write can therefore be repeated: after a failure nothing is torn in the middle of the file, and
  * a synchronous flush may overtake an asynchronous one by writing the same bytes once more.
  */
-import { close, fstatSync, write, writeSync } from 'node:fs';
+import { close, closeSync, fstatSync, write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { TensorBoardWriterError } from './errors.ts';
 import { RecordBuffer } from './record.ts';
@@ -99,6 +99,23 @@ export class FileSink {
     }
   }
 
+  /** The same, without waiting: for the end of a `using` block. */
+  closeSync(): void {
+    this.flushSync();
+    this.#stopClock();
+    this.dropped += (this.#head?.count ?? 0) + this.#pending.count;
+    this.#pending.take();
+    // An asynchronous write that is overtaken may still hold the file: closing behind it is safe, before it is not.
+    if (this.#writing) void this.#tail.then(() => closeAsync(this.#fd).catch((error: unknown) => this.#failed(error)));
+    else {
+      try {
+        closeSync(this.#fd);
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
+  }
+
   /** Flushes and closes the file; what could not be written then is dropped. */
   async close(): Promise<void> {
     await this.flush();
@@ -166,6 +183,11 @@ export class FileSink {
     if (this.#canTellDeletion && fstatSync(this.#fd).nlink === 0) {
       throw new TensorBoardWriterError('file-deleted', 'the file was deleted');
     }
+  }
+
+  /** Bytes that wait to be written. */
+  get buffered(): number {
+    return this.#kept();
   }
 
   #kept(): number {

@@ -1,9 +1,10 @@
-/** TensorProto, the payload of every TensorBoard 2 summary: float, double and string tensors, both ways. */
+/** TensorProto, the payload of every TensorBoard 2 summary: float, double, integer and string tensors, both ways. */
 import {
   bytesField,
   doublesField,
   floatsField,
   message,
+  packVarints,
   unpackDoubles,
   unpackFloats,
   varintField,
@@ -12,9 +13,11 @@ import {
 
 const DT_FLOAT = 1;
 const DT_DOUBLE = 2;
+export const DT_INT32 = 3;
+export const DT_UINT8 = 4;
 const DT_STRING = 7;
 
-/** A decoded tensor: `numbers` for float and double, `strings` (raw bytes) for string tensors. */
+/** A decoded tensor: `numbers` for float, double and small integers, `strings` (raw bytes) for string tensors. */
 export interface DecodedTensor {
   readonly shape: readonly number[];
   readonly numbers: readonly number[];
@@ -29,6 +32,11 @@ export function floatTensor(values: readonly number[], shape: readonly number[])
 export function doubleTensor(values: readonly number[], shape: readonly number[]): Buffer {
   const packed = values.length > 0 ? doublesField(6, values) : Buffer.alloc(0);
   return message(varintField(1, DT_DOUBLE), shapeField(shape), packed);
+}
+
+export function intTensor(values: readonly number[], shape: readonly number[], dtype: number): Buffer {
+  const packed = values.length > 0 ? bytesField(7, packVarints(values)) : Buffer.alloc(0);
+  return message(varintField(1, dtype), shapeField(shape), packed);
 }
 
 export function stringTensor(values: readonly (string | Uint8Array)[], shape: readonly number[]): Buffer {
@@ -56,11 +64,18 @@ export function decodeTensor(bytes: Uint8Array): DecodedTensor {
     else if (reader.field === 4) content = reader.bytes();
     else if (reader.field === 5) for (const value of reader.floats()) numbers.push(value);
     else if (reader.field === 6) for (const value of reader.doubles()) numbers.push(value);
+    else if (reader.field === 7) for (const value of reader.varints()) numbers.push(value);
     else if (reader.field === 8) strings.push(reader.bytes());
   }
   if (content?.length && dtype === DT_FLOAT) return { shape, numbers: unpackFloats(content), strings };
   if (content?.length && dtype === DT_DOUBLE) return { shape, numbers: unpackDoubles(content), strings };
+  if (content?.length && dtype === DT_INT32) return { shape, numbers: unpackInts(content), strings };
+  if (content?.length && dtype === DT_UINT8) return { shape, numbers: [...content], strings };
   return { shape, numbers, strings };
+}
+
+function unpackInts(bytes: Buffer): number[] {
+  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) => bytes.readInt32LE(4 * i));
 }
 
 function decodeShape(bytes: Uint8Array): number[] {

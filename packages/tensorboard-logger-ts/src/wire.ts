@@ -71,6 +71,11 @@ export function doublesField(field: number, values: readonly number[]): Buffer {
   return bytesField(field, doubles(values));
 }
 
+/** Whole numbers of a packed field, without its key. */
+export function packVarints(values: readonly number[]): Buffer {
+  return Buffer.concat(values.map(varint));
+}
+
 function doubles(values: readonly number[]): Buffer {
   const packed = Buffer.allocUnsafe(8 * values.length);
   values.forEach((value, i) => {
@@ -147,6 +152,15 @@ export class WireReader {
   /** One or more values of a repeated double field, packed or not. */
   doubles(): number[] {
     return this.#wireType === FIXED64 ? [this.double()] : unpackDoubles(this.bytes());
+  }
+
+  /** One or more values of a repeated whole number field, packed or not. */
+  varints(): number[] {
+    if (this.#wireType === VARINT) return [this.varint()];
+    const packed = new WireReader(this.bytes());
+    const values: number[] = [];
+    while (packed.#at < packed.#bytes.length) values.push(packed.#readVarint());
+    return values;
   }
 
   #skip(): void {

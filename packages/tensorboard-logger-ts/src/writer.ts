@@ -1,35 +1,20 @@
 /**
- * SummaryWriter: one event file of one run, with PyTorch's methods in camelCase. It encodes and hands over; the
- * payloads are made in `kinds/`, the disk is the business of the sink.
+ * SummaryWriter: one event file of one run, with PyTorch's methods in camelCase. Here is what concerns the run as a
+ * whole; the methods for tags and steps are in `summaries.ts`, and the disk is the business of the sink.
  */
+import { join } from 'node:path';
+import { type EmbeddingOptions, embeddingFiles, writeEmbedding } from './embedding.ts';
 import { TensorBoardWriterError } from './errors.ts';
-import { encodeEvent, encodeFileVersion, encodeSessionStart, encodeValue, type Payload } from './event.ts';
+import { EventWriter } from './event-writer.ts';
 import { flushAtExit, forgetAtExit } from './exit-hook.ts';
-import { createEventFile } from './file-name.ts';
-import { histogramBins, histogramPayload, type Numbers } from './kinds/histogram.ts';
-import * as hp from './kinds/hparams.ts';
-import { type Image, imagePayload } from './kinds/image.ts';
-import { checkScalar, SCALAR_ROOM, SCALARS, scalarPayload, scalarTemplate, writeScalarEvent } from './kinds/scalar.ts';
-import { textPayload } from './kinds/text.ts';
-import { checkOptions, checkStep, checkTag, checkWallTime, report, type SummaryWriterOptions } from './options.ts';
-import { FileSink } from './sink.ts';
+import { HparamsLog, type HparamsMetrics, type HparamsOptions } from './hparams-log.ts';
+import { encodeGraph, type GraphNode } from './kinds/graph.ts';
+import type { Hparams, RunStatus } from './kinds/hparams.ts';
+import { checkOptions, checkTag, report, type SummaryWriterOptions } from './options.ts';
+import { Summaries } from './summaries.ts';
 
-/** A session start at this step purges nothing, but makes the next one purge (see `#writeHead`). */
-const NO_PURGE = Number.MAX_SAFE_INTEGER;
-
-/** What the writer knows of a tag it has written: its kind, and for scalars the bytes that do not change. */
-interface KnownTag {
-  readonly plugin: string;
-  readonly template: Buffer | undefined;
-}
-
-/** Options of {@link SummaryWriter.addHparams}. */
-export interface HparamsOptions {
-  /** Runs of one group are shown as one row. Default: each run is its own. */
-  readonly groupName?: string | undefined;
-  /** The step at which metric values are written. Default: 0. */
-  readonly step?: number | undefined;
-}
+/** While less than this waits, `drain` does not wait. */
+const DRAIN_ABOVE = 2 ** 20;
 
 /**
  * Writes a TensorBoard event file. The `add` methods only fill a buffer; it is written every `flushSecs` seconds, at
@@ -44,88 +29,77 @@ export interface HparamsOptions {
  * for (let step = 0; step < 100; step++) writer.addScalar('loss', 1 / (step + 1), step);
  * ```
  */
-export class SummaryWriter {
+export class SummaryWriter extends Summaries {
   /** The directory of the run. */
   readonly logDir: string;
-  /** The path of the event file. */
-  readonly file: string;
-  readonly #sink: FileSink;
-  readonly #tags = new Map<string, KnownTag>();
-  #hparams: string | undefined;
+  readonly #options: SummaryWriterOptions;
+  readonly #onError: (error: TensorBoardWriterError) => void;
+  readonly #events: EventWriter;
+  readonly #hparams: HparamsLog;
+  readonly #subRuns = new Map<string, SummaryWriter>();
+  #graph = false;
+  #assets: Promise<void> = Promise.resolve();
+  #assetErrors = 0;
   #closing: Promise<void> | undefined;
 
   /** @throws TensorBoardWriterError `invalid-option`, or `log-dir-not-writable` when the file cannot be made. */
   constructor(logDir: string, options: SummaryWriterOptions = {}) {
-    const { filenameSuffix, purgeStep, hostname, onError, ...when } = checkOptions(options);
-    const { file, fd } = createEventFile(logDir, hostname, filenameSuffix);
+    const checked = checkOptions(options);
+    const events = new EventWriter(logDir, checked);
+    super(events);
     this.logDir = logDir;
-    this.file = file;
-    this.#sink = new FileSink(file, fd, { ...when, onError: (error) => report(onError, error) });
-    this.#writeHead(purgeStep);
+    this.#options = options;
+    this.#onError = checked.onError;
+    this.#events = events;
+    this.#hparams = new HparamsLog(this.#events);
     flushAtExit(this);
+  }
+
+  /** The path of the event file. */
+  get file(): string {
+    return this.#events.file;
   }
 
   /** Events that were given up because the disk did not take them. */
   get dropped(): number {
-    return this.#sink.dropped;
+    return this.#events.sink.dropped;
   }
 
-  /** Writes that failed; each is tried again with the next flush. */
+  /** Writes that failed; those of events are tried again with the next flush. */
   get writeErrors(): number {
-    return this.#sink.writeErrors;
+    return this.#events.sink.writeErrors + this.#assetErrors;
   }
 
-  /** Writes one number (float32; NaN and infinities too). */
-  addScalar(tag: string, value: number, step: number, wallTime?: number): void {
-    const known = this.#tags.get(tag);
-    if (known?.template === undefined) {
-      checkScalar(value);
-      this.#add(tag, scalarPayload(value), step, wallTime);
-      return;
-    }
-    checkScalar(value);
-    const now = this.#check(step, wallTime);
-    const buffer = this.#sink.accept();
-    if (buffer === undefined) return;
-    const start = buffer.begin(SCALAR_ROOM + known.template.length);
-    buffer.end(writeScalarEvent(buffer.bytes, start, known.template, wallTime ?? now / 1000, step, value));
-    this.#sink.added(now);
-  }
-
-  /** Writes several numbers at one step, as the tags `mainTag/key`. */
-  addScalars(mainTag: string, values: Readonly<Record<string, number>>, step: number, wallTime?: number): void {
-    for (const [key, value] of Object.entries(values)) this.addScalar(`${mainTag}/${key}`, value, step, wallTime);
+  /** Bytes of events that wait to be written. */
+  get bufferedBytes(): number {
+    return this.#events.sink.buffered;
   }
 
   /**
-   * Writes the distribution of `values` in `bins` (default 30) bins of equal width; see `histogramBins`.
+   * Writes the graph of the run, once; `kerasGraph` makes the nodes from a model.
    *
-   * @returns how many values were left out because they are NaN or infinite.
+   * @throws TensorBoardWriterError `graph-already-written`, since a run has one.
    */
-  addHistogram(
-    tag: string,
-    values: Numbers,
-    step: number,
-    { bins = 30, wallTime }: { readonly bins?: number | undefined; readonly wallTime?: number | undefined } = {},
-  ): number {
-    const counted = histogramBins(values, bins);
-    this.#add(tag, histogramPayload(counted.bins), step, wallTime);
-    return counted.ignored;
+  addGraph(nodes: readonly GraphNode[], wallTime?: number): void {
+    if (this.#graph) {
+      throw new TensorBoardWriterError('graph-already-written', `The run in "${this.logDir}" has a graph already.`);
+    }
+    this.#events.addGraph(encodeGraph(nodes), wallTime);
+    this.#graph = true;
   }
 
-  /** Writes one picture: pixels (rows from the top, channels interleaved, 0–255) or the bytes of a PNG file. */
-  addImage(tag: string, image: Image, step: number, wallTime?: number): void {
-    this.#add(tag, imagePayload([image]), step, wallTime);
-  }
-
-  /** Writes pictures of one size that TensorBoard shows side by side. */
-  addImages(tag: string, images: readonly Image[], step: number, wallTime?: number): void {
-    this.#add(tag, imagePayload(images), step, wallTime);
-  }
-
-  /** Writes Markdown; a list of texts becomes the rows of a table. */
-  addText(tag: string, markdown: string | readonly string[], step: number, wallTime?: number): void {
-    this.#add(tag, textPayload(markdown), step, wallTime);
+  /**
+   * Writes vectors for the Projector tab, with labels and small pictures. They are files beside the event file.
+   * Resolves when they are written; a disk that does not take them is reported to `onError`, as for events.
+   */
+  addEmbedding(tag: string, vectors: readonly ArrayLike<number>[], options: EmbeddingOptions = {}): Promise<void> {
+    checkTag(tag);
+    this.#events.check(options.step ?? 0, undefined);
+    const files = embeddingFiles(tag, vectors, options);
+    this.#assets = this.#assets
+      .then(() => writeEmbedding(this.logDir, files))
+      .catch((e: unknown) => this.#notWritten(e));
+    return this.#assets;
   }
 
   /**
@@ -135,40 +109,36 @@ export class SummaryWriter {
    * @throws TensorBoardWriterError `hparams-already-written` when called again with other values, since TensorBoard
    * would go on showing the first.
    */
-  addHparams(
-    hparams: hp.Hparams,
-    metrics: readonly string[] | Readonly<Record<string, number>> = [],
-    { groupName, step = 0 }: HparamsOptions = {},
-  ): void {
-    hp.checkHparams(hparams);
-    const now = this.#check(step, undefined) / 1000;
-    const names = Array.isArray(metrics) ? (metrics as readonly string[]) : Object.keys(metrics);
-    const content = JSON.stringify([
-      Object.entries(hparams).map(([key, value]) => [key, String(value)]),
-      names,
-      groupName,
-    ]);
-    if (this.#hparams !== undefined && this.#hparams !== content) {
-      const text = `The hyper-parameters of "${this.file}" are written already, and TensorBoard shows the first of a run.`;
-      throw new TensorBoardWriterError('hparams-already-written', `${text} Use another log directory for another run.`);
-    }
-    if (this.#hparams === undefined) {
-      this.#add(hp.HPARAMS_TAGS.experiment, hp.experimentPayload(hparams, names, now), 0, now);
-      this.#add(hp.HPARAMS_TAGS.sessionStart, hp.sessionStartPayload(hparams, groupName, now), 0, now);
-      this.#hparams = content;
-    }
-    if (Array.isArray(metrics)) return;
-    for (const [tag, value] of Object.entries(metrics as Record<string, number>)) this.addScalar(tag, value, step);
+  addHparams(hparams: Hparams, metrics: HparamsMetrics = [], options: HparamsOptions = {}): void {
+    this.#hparams.add(hparams, metrics, options);
+  }
+
+  /**
+   * The writer of a run below this one, made at the first call, with the same options; `close` closes it, too.
+   * TensorBoard draws the same tag of several runs into one chart: `writer.subRun('train')`, `writer.subRun('val')`.
+   */
+  subRun(name: string): SummaryWriter {
+    checkTag(name);
+    this.#events.check(0, undefined);
+    const made = this.#subRuns.get(name) ?? new SummaryWriter(join(this.logDir, name), this.#options);
+    this.#subRuns.set(name, made);
+    return made;
   }
 
   /** Writes what is buffered. Resolves when it is with the operating system; never rejects. */
   async flush(): Promise<void> {
-    await (this.#closing ?? this.#sink.flush());
+    await (this.#closing ??
+      Promise.all([this.#events.sink.flush(), this.#assets, ...this.#each((run) => run.flush())]));
   }
 
   /** The same, before it returns: for signal handlers and other last moments. */
   flushSync(): void {
-    if (this.#closing === undefined) this.#sink.flushSync();
+    if (!this.#events.closed) this.#events.sink.flushSync();
+  }
+
+  /** Back-pressure, for whoever writes faster than the disk: waits until less than a megabyte is buffered. */
+  async drain(): Promise<void> {
+    if (this.bufferedBytes >= DRAIN_ABOVE) await this.flush();
   }
 
   /**
@@ -176,9 +146,24 @@ export class SummaryWriter {
    * `'running'` says nothing about the end: TensorBoard keeps the first end of a run that it reads, so a run that is
    * to be resumed in the same directory is better left open.
    */
-  close(status: hp.RunStatus = 'success'): Promise<void> {
+  close(status: RunStatus = 'success'): Promise<void> {
     this.#closing ??= this.#close(status);
     return this.#closing;
+  }
+
+  /** The same, before it returns. Embeddings that are being written are not waited for. */
+  closeSync(status: RunStatus = 'success'): void {
+    if (this.#closing !== undefined) return;
+    this.#end(status);
+    this.#closing = this.#assets;
+    for (const run of this.#subRuns.values()) run.closeSync(status);
+    this.#events.sink.closeSync();
+    forgetAtExit(this);
+  }
+
+  /** `using` closes the writer, as a success. */
+  [Symbol.dispose](): void {
+    this.closeSync();
   }
 
   /** `await using` closes the writer, as a success. */
@@ -186,52 +171,25 @@ export class SummaryWriter {
     await this.close();
   }
 
-  async #close(status: hp.RunStatus): Promise<void> {
-    const now = Date.now() / 1000;
-    if (this.#hparams !== undefined && status !== 'running')
-      this.#add(hp.HPARAMS_TAGS.sessionEnd, hp.sessionEndPayload(status, now), 0, now);
-    await this.#sink.close();
+  async #close(status: RunStatus): Promise<void> {
+    this.#end(status);
+    await Promise.all([this.#events.sink.flush(), this.#assets, ...this.#each((run) => run.close(status))]);
+    await this.#events.sink.close();
     forgetAtExit(this);
   }
 
-  // TensorBoard's Python loader only remembers the first session start of a run, and at each later one drops the
-  // steps from its own on. So each file has one that drops nothing, and a resumed one a second that does.
-  #writeHead(purgeStep: number | undefined): void {
-    const now = Date.now() / 1000;
-    const buffer = this.#sink.accept();
-    buffer?.append(encodeFileVersion(now));
-    buffer?.append(encodeSessionStart(now, NO_PURGE));
-    if (purgeStep !== undefined) buffer?.append(encodeSessionStart(now, purgeStep));
-    this.#sink.flushSync();
+  #end(status: RunStatus): void {
+    this.#hparams.end(status);
+    this.#events.closed = true;
   }
 
-  // The general way of one value: checks, metadata with the first value of a tag, one event.
-  #add(tag: string, { metadata, body }: Payload, step: number, wallTime: number | undefined): void {
-    checkTag(tag);
-    const now = this.#check(step, wallTime);
-    const known = this.#tags.get(tag);
-    if (known !== undefined && known.plugin !== metadata.plugin) {
-      const text = `The tag "${tag}" holds ${known.plugin}; it cannot take ${metadata.plugin} too.`;
-      throw new TensorBoardWriterError('tag-kind-mismatch', `${text} Use another tag.`);
-    }
-    const buffer = this.#sink.accept();
-    if (buffer === undefined) return;
-    const value = encodeValue(tag, body, known === undefined ? metadata : undefined);
-    buffer.append(encodeEvent(wallTime ?? now / 1000, step, [value]));
-    if (known === undefined) {
-      const template = metadata.plugin === SCALARS ? scalarTemplate(tag) : undefined;
-      this.#tags.set(tag, { plugin: metadata.plugin, template });
-    }
-    this.#sink.added(now);
+  #each<T>(ask: (run: SummaryWriter) => T): T[] {
+    return [...this.#subRuns.values()].map(ask);
   }
 
-  // Returns the time in milliseconds.
-  #check(step: number, wallTime: number | undefined): number {
-    checkStep(step);
-    if (wallTime !== undefined) checkWallTime(wallTime);
-    if (this.#closing !== undefined) {
-      throw new TensorBoardWriterError('writer-closed', `The writer of "${this.file}" is closed already.`);
-    }
-    return Date.now();
+  #notWritten(cause: unknown): void {
+    if (this.#assetErrors++ > 0) return;
+    const text = `Cannot write an embedding below "${this.logDir}": ${cause instanceof Error ? cause.message : String(cause)}.`;
+    report(this.#onError, new TensorBoardWriterError('write-failed', `${text} The program goes on.`, cause));
   }
 }

@@ -148,7 +148,7 @@ test.each<[SummaryWriterOptions, string]>([
   [{ onError: 1 as never }, 'Expected a function as the option "onError" of SummaryWriter, got 1.'],
   [
     { flushSeconds: 1 } as SummaryWriterOptions,
-    'SummaryWriter has no option "flushSeconds"; there are filenameSuffix, flushSecs, maxQueue, purgeStep, hostname, onError.',
+    'SummaryWriter has no option "flushSeconds"; there are filenameSuffix, flushSecs, maxQueue, purgeStep, hostname, scalarFormat, onError.',
   ],
 ])('the options %j are refused', (options, text) => {
   expect(errorOf(() => new SummaryWriter(tempDir(), options))).toEqual(['invalid-option', text]);

@@ -1,9 +1,13 @@
 /** The table that leads from a plugin's name to the decoder of its payload; a new kind adds one row. */
 import type { RawValue } from '../event.ts';
 import type { Png } from '../png.ts';
+import { AUDIO, decodeAudio } from './audio.ts';
+import { CUSTOM_SCALARS, decodeLayout, type ScalarLayout } from './custom-scalars.ts';
 import { decodeHistogram, HISTOGRAMS, type HistogramBin } from './histogram.ts';
 import { decodeHparams, HPARAMS, type HparamsData } from './hparams.ts';
 import { decodeImages, IMAGES } from './image.ts';
+import { decodeMesh, MESH, type MeshPart } from './mesh.ts';
+import { decodePrCurve, PR_CURVES, type PrCurve } from './pr-curve.ts';
 import { decodeScalar, SCALARS } from './scalar.ts';
 import { decodeTexts, TEXT } from './text.ts';
 
@@ -14,6 +18,11 @@ export interface DecodedPayload {
   readonly images?: readonly Png[];
   readonly texts?: readonly string[];
   readonly hparams?: HparamsData;
+  readonly prCurve?: PrCurve;
+  /** WAV files. */
+  readonly audio?: readonly Uint8Array[];
+  readonly mesh?: MeshPart;
+  readonly layout?: ScalarLayout;
 }
 
 const DECODERS: Readonly<Record<string, (value: RawValue) => DecodedPayload>> = {
@@ -22,6 +31,10 @@ const DECODERS: Readonly<Record<string, (value: RawValue) => DecodedPayload>> = 
   [IMAGES]: decodeImages,
   [TEXT]: decodeTexts,
   [HPARAMS]: decodeHparams,
+  [PR_CURVES]: decodePrCurve,
+  [AUDIO]: decodeAudio,
+  [MESH]: decodeMesh,
+  [CUSTOM_SCALARS]: decodeLayout,
 };
 
 export function decodePayload(plugin: string, value: RawValue): DecodedPayload {
@@ -32,5 +45,6 @@ export function decodePayload(plugin: string, value: RawValue): DecodedPayload {
 export function impliedPlugin(value: RawValue): string {
   if (value.simpleValue !== undefined) return SCALARS;
   if (value.histo !== undefined) return HISTOGRAMS;
+  if (value.audio !== undefined) return AUDIO;
   return value.image === undefined ? '' : IMAGES;
 }

@@ -1,17 +1,25 @@
 /**
- * Scalars: a float32 per step, in the `simple_value` field, which all readers know (TensorBoard's `EventAccumulator`
- * among them does not take scalars out of tensors). The one kind that is written often, so it has a path that only
+ * Scalars: a float32 per step, by default in the `simple_value` field, which all readers know (TensorBoard's
+ * `EventAccumulator` among them does not take scalars out of tensors). The one kind that is written often, so it has a path that only
  * fills in bytes.
  */
 import { show, TensorBoardWriterError } from '../errors.ts';
-import { DATA_CLASS, encodeValue, type Payload, type RawValue } from '../event.ts';
-import { decodeTensor } from '../tensor.ts';
+import { DATA_CLASS, encodeValue, type Payload, type RawValue, tensorBody } from '../event.ts';
+import { decodeTensor, floatTensor } from '../tensor.ts';
 import { bytesField, floatField, writeVarint } from '../wire.ts';
 
 export const SCALARS = 'scalars';
 
-export function scalarPayload(value: number): Payload {
-  return { metadata: { plugin: SCALARS, dataClass: DATA_CLASS.scalar }, body: floatField(2, value) };
+/** `'simple'`: the `simple_value` field, which every reader knows. `'tensor'`: as TensorFlow 2 writes scalars. */
+export type ScalarFormat = 'simple' | 'tensor';
+
+export function scalarPayload(value: number, format: ScalarFormat): Payload {
+  return { metadata: { plugin: SCALARS, dataClass: DATA_CLASS.scalar }, body: scalarBody(value, format) };
+}
+
+// The float comes last in both forms.
+function scalarBody(value: number, format: ScalarFormat): Buffer {
+  return format === 'simple' ? floatField(2, value) : tensorBody(floatTensor([value], []));
 }
 
 /** NaN and infinities are allowed: a diverging loss must be visible. */
@@ -22,8 +30,8 @@ export function checkScalar(value: number): void {
 }
 
 /** The bytes of a tag's later events between the step and the float, which come last. Made once per tag. */
-export function scalarTemplate(tag: string): Buffer {
-  const summary = bytesField(5, bytesField(1, encodeValue(tag, floatField(2, 0))));
+export function scalarTemplate(tag: string, format: ScalarFormat): Buffer {
+  const summary = bytesField(5, bytesField(1, encodeValue(tag, scalarBody(0, format))));
   return summary.subarray(0, summary.length - 4);
 }
 
