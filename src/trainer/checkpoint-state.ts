@@ -3,7 +3,13 @@ import type { Callback, Checkpoint, Json, JsonObject } from '../core/contracts.t
 import { CheckpointError } from '../core/errors.ts';
 import type { RandomState } from '../core/random.ts';
 import { globalRandom } from '../core/seed.ts';
-import { collectOptimizer, collectWindow, restoreOptimizer, restoreWindow } from './gradient-state.ts';
+import {
+  collectOptimizer,
+  collectOtherOptimizers,
+  collectWindow,
+  restoreOptimizers,
+  restoreWindow,
+} from './gradient-state.ts';
 import type { BatchSource } from './loaders.ts';
 import type { LogDeskState } from './log-desk.ts';
 import type { ProgressState } from './progress.ts';
@@ -40,7 +46,8 @@ function collectTraining(session: Session, callbacks: readonly Callback[], { sta
     isLastBatch: resumePoint === undefined && session.isLastBatch,
     unsettled: resumePoint === undefined ? ((session.unsettled ?? null) as Json) : null,
     window: collectWindow(session, tensors),
-    optimizer: collectOptimizer(session, tensors),
+    optimizer: collectOptimizer(session, 0, tensors),
+    otherOptimizers: collectOtherOptimizers(session, tensors),
     schedulers: optimization.schedulerStates(),
     callbacks: Object.fromEntries(withState.map((callback) => [stateKey(callback), callback.stateDict?.() ?? {}])),
     log: { ...log, train: resumePoint?.book ?? log.train } as unknown as Json,
@@ -80,7 +87,7 @@ export function restoreTraining(session: Session, callbacks: readonly Callback[]
   Object.assign(session.progress, state.progress);
   session.isLastBatch = state.isLastBatch as boolean;
   session.unsettled = (state.unsettled as UnsettledBatch | null) ?? undefined;
-  restoreOptimizer(session, checkpoint);
+  restoreOptimizers(session, checkpoint);
   restoreWindow(session, checkpoint);
   session.optimization.loadSchedulerStates(state.schedulers as JsonObject[]);
   const saved = state.callbacks as Record<string, JsonObject>;

@@ -7,6 +7,7 @@ import { arrangeCallbacks } from './attach-callbacks.ts';
 import { Dispatcher } from './dispatch.ts';
 import { refuseMisspelledHooks } from './hook-names.ts';
 import type { ResolvedData } from './inputs.ts';
+import { manualControl } from './manual-step.ts';
 import { Session } from './session.ts';
 import type { TrainerCore } from './trainer-state.ts';
 
@@ -68,8 +69,13 @@ function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: L
   core.session = session;
   core.status = 'running';
   desk.reset();
+  let manual: ReturnType<typeof manualControl> | undefined;
   attachHost(module, {
     trainer: view,
+    manual: () => {
+      manual ??= manualControl(session);
+      return manual;
+    },
     log: (name, value, given) => desk.log(hooks.current, name, value, given),
   });
   return session;
