@@ -2,21 +2,13 @@
  * The class that users extend: what a model computes in a step, how it is optimized, and which hooks it wants.
  * The trainer does the rest.
  */
-import type {
-  Callback,
-  Gradients,
-  HyperParameters,
-  LogOptions,
-  LogValue,
-  ModuleView,
-  TrainerView,
-} from '../core/contracts.ts';
+import type { Gradients, HyperParameters, LogOptions, LogValue, ModuleView, TrainerView } from '../core/contracts.ts';
 import type * as tf from '../core/tf.ts';
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
 import { plainHyperparameters } from './hyperparameters.ts';
 import { notAttached, withoutForward } from './module-errors.ts';
 import type { ModuleHookMethods } from './module-hooks.ts';
-import type { GradientClipping, ManualOptimizer, ModuleHost, StepResult } from './module-host.ts';
+import type { GradientClipping, ManualOptimizer, ModuleHost, ModuleSteps, StepResult } from './module-host.ts';
 import type { ConfiguredOptimizers } from './optimizer-config.ts';
 import {
   type FoundVariable,
@@ -32,18 +24,7 @@ export let attachHost: (module: LightningModule<never>, host: ModuleHost | undef
 /** Whether a trainer runs a module now. For the trainer alone. */
 export let isAttached: (module: LightningModule<never>) => boolean;
 
-export interface LightningModule<B = unknown> extends ModuleHookMethods {
-  /** What the network computes. Used by `predictStep` unless that is overridden. */
-  forward?(...inputs: never[]): unknown;
-  /** One validation batch: log metrics, return whatever `onValidationBatchEnd` should see. */
-  validationStep?(batch: B, batchIdx: number, dataloaderIdx: number): unknown;
-  /** One test batch. */
-  testStep?(batch: B, batchIdx: number, dataloaderIdx: number): unknown;
-  /** Builds parts of the module late, when the engine runs. Called once in the life of a module. */
-  configureModel?(): void | Promise<void>;
-  /** Callbacks that belong to the module; one of a class that the trainer has already replaces the trainer's. */
-  configureCallbacks?(): Callback | readonly Callback[];
-}
+export interface LightningModule<B = unknown> extends ModuleHookMethods, ModuleSteps<B> {}
 
 /**
  * The base of every trainable module. Generic in its batch.

@@ -1,5 +1,5 @@
 /** What a running trainer is to its module, and what the module's steps hand over. */
-import type { Gradients, LogOptions, LogValue, TrainerView } from '../core/contracts.ts';
+import type { Callback, Gradients, LogOptions, LogValue, TrainerView } from '../core/contracts.ts';
 import type * as tf from '../core/tf.ts';
 import type { LRScheduler, Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
 
@@ -43,4 +43,18 @@ export interface ModuleHost {
     readonly schedulers: readonly (LRScheduler | ReduceLROnPlateau)[];
     backward(loss: () => tf.Tensor, optimizer: ManualOptimizer | undefined): Gradients;
   };
+}
+
+/** The steps that a module may have, beside the training step that it must have. */
+export interface ModuleSteps<B> {
+  /** What the network computes. Used by `predictStep` unless that is overridden. */
+  forward?(...inputs: never[]): unknown;
+  /** One validation batch: log metrics, return whatever `onValidationBatchEnd` should see. */
+  validationStep?(batch: B, batchIdx: number, dataloaderIdx: number): unknown;
+  /** One test batch. */
+  testStep?(batch: B, batchIdx: number, dataloaderIdx: number): unknown;
+  /** Builds parts of the module late, when the engine runs. Called once in the life of a module. */
+  configureModel?(): void | Promise<void>;
+  /** Callbacks that belong to the module; one of a class that the trainer has already replaces the trainer's. */
+  configureCallbacks?(): Callback | readonly Callback[];
 }

@@ -34,6 +34,7 @@ export async function runSession<T>(
   if (core.session !== undefined) throw alreadyRunning(stage, core.session.stage);
   if (isAttached(module)) throw moduleInUse(stage, module);
   const session = open(host, stage, module);
+  const stopListening = listenToSignal(data.signal, session);
   try {
     await startEngine({ engine: core.options.engine });
     await data.datamodule?.prepareData();
@@ -50,12 +51,22 @@ export async function runSession<T>(
     await reportFailure(core, session, data, error);
     throw error;
   } finally {
+    stopListening();
     session.park();
     core.desk.settle();
     attachHost(module, undefined);
     core.session = undefined;
     if (session.hasOptimization) core.lastFit = session;
   }
+}
+
+/** Has an AbortSignal interrupt the session. Returns what ends that. */
+function listenToSignal(signal: AbortSignal | undefined, session: Session): () => void {
+  if (signal === undefined) return () => {};
+  const interrupt = (): void => session.interrupt();
+  if (signal.aborted) interrupt();
+  signal.addEventListener('abort', interrupt);
+  return () => signal.removeEventListener('abort', interrupt);
 }
 
 function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: LightningModule<never>): Session {

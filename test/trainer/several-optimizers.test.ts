@@ -1,7 +1,7 @@
 /** Several optimizers: stepped by hand, or by the trainer with a loss for each; saved and resumed exactly. */
 import { Adam, type Callback, LightningModule, losses, SGD, StepLR, seedEverything, Trainer, tf } from 'kelvin';
 import { expect, test } from 'vitest';
-import { type BoringBatch, bare, boringLoader } from '../support/boring.ts';
+import { type BoringBatch, BoringModule, bare, boringLoader } from '../support/boring.ts';
 import { freshDirectory } from '../support/files.ts';
 import { messageFrom } from '../support/messages.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
@@ -206,6 +206,27 @@ test.each([
     expect(await run({ ckptPath: path })).toEqual(straight);
   }),
 );
+
+test('A10 a stop in the first batch: a scheduler of interval step has been stepped once', () =>
+  expectNoLeak(async () => {
+    class Halving extends BoringModule {
+      override configureOptimizers() {
+        const optimizer = new SGD(this.parameters(), { lr: 1 });
+        const scheduler = new StepLR(optimizer, { stepSize: 1, gamma: 0.5 });
+        return { optimizer, lrScheduler: { scheduler, interval: 'step' as const } } as never;
+      }
+    }
+    const module = new Halving();
+    const trainer = new Trainer({ ...bare, maxEpochs: 2 });
+    const rates: number[] = [];
+    trainer.on('trainBatchEnd', () => {
+      trainer.shouldStop = true;
+    });
+    trainer.on('trainEnd', () => rates.push(...Object.values(trainer.learningRates)));
+    expect(await trainer.fit(module, boringLoader(4))).toMatchObject({ steps: 1, status: 'stopped' });
+    expect(rates).toEqual([0.5]);
+    module.dispose();
+  }));
 
 test('what does not go together says so', () =>
   expectNoLeak(async () => {
