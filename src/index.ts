@@ -29,6 +29,8 @@ export { Random, type RandomState } from './core/random.ts';
 export { globalRandom, seedEverything } from './core/seed.ts';
 export { type Alignment, formatTable } from './core/table.ts';
 export * as tf from './core/tf.ts';
+export type { AddedParamGroup, TrainerTools, TrainingTrial } from './core/tools.ts';
+export type { TrainingCount, TrainingTime } from './core/training-time.ts';
 export * from './data/index.ts';
 export * from './distillation/index.ts';
 export * from './engine/index.ts';

@@ -1,9 +1,26 @@
 /** Callbacks: the public names of this folder, which are also the subpath `kelvin/callbacks`. */
+export { BackboneFinetuning, type BackboneFinetuningOptions } from './backbone-finetuning.ts';
+export { BatchSizeFinder, type BatchSizeFinderOptions, type LoaderOfSize } from './batch-size-finder.ts';
+export { DeviceStatsMonitor, type DeviceStatsMonitorOptions } from './device-stats-monitor.ts';
 export { EarlyStopping, type EarlyStoppingOptions } from './early-stopping.ts';
+export { EMAWeightAveraging, type EMAWeightAveragingOptions } from './ema-weight-averaging.ts';
+export type { EventCount, EventFilter } from './event-filter.ts';
+export { after, before, every, filtered, type HookFunction, once } from './filtered.ts';
+export { GradientAccumulationScheduler } from './gradient-accumulation-scheduler.ts';
+export { GradientNormMonitor, type GradientNormMonitorOptions } from './gradient-norm-monitor.ts';
 export { LambdaCallback, type LambdaHooks } from './lambda-callback.ts';
+export { LearningRateFinder, type LearningRateFinderOptions } from './learning-rate-finder.ts';
 export { LearningRateMonitor, type LearningRateMonitorOptions } from './learning-rate-monitor.ts';
+export type { LearningRateRange } from './learning-rate-range.ts';
 export { ModelCheckpoint, type ModelCheckpointOptions } from './model-checkpoint.ts';
 export { ModelSummary, type ModelSummaryOptions } from './model-summary.ts';
+export { NaNGuard, type NaNGuardOptions } from './nan-guard.ts';
+export { OnExceptionCheckpoint, type OnExceptionCheckpointOptions } from './on-exception-checkpoint.ts';
 export type { Output } from './output.ts';
+export { type BatchPredictions, PredictionWriter, type PredictionWriterOptions } from './prediction-writer.ts';
 export { ProgressBar, type ProgressBarOptions } from './progress-bar.ts';
+export { RestoreBest, type RestoreBestOptions } from './restore-best.ts';
+export { StochasticWeightAveraging, type StochasticWeightAveragingOptions } from './stochastic-weight-averaging.ts';
 export { summarize } from './summary-table.ts';
+export { ThroughputMonitor, type ThroughputMonitorOptions } from './throughput-monitor.ts';
+export { Timer, type TimerOptions } from './timer.ts';

@@ -4,6 +4,7 @@
  */
 import type { CallbackHooks, ModuleHooks } from './hooks.ts';
 import type * as tf from './tf.ts';
+import type { TrainerTools } from './tools.ts';
 
 /** Which of the trainer's methods is running. */
 export type RunStage = 'fit' | 'validate' | 'test' | 'predict';
@@ -134,6 +135,10 @@ export interface TrainerView {
   readonly numPredictBatches: readonly number[];
   /** Optimizer steps of the whole fit; `Infinity` when neither epochs nor steps are limited. */
   readonly estimatedSteppingBatches: number;
+  /** Batches whose gradients make one optimizer step. It can be changed while training. */
+  accumulateGradBatches: number;
+  /** Validation runs that training has begun, the one that is going on included. */
+  readonly validations: number;
   readonly logEveryNSteps: number;
   readonly fastDevRun: boolean;
   readonly isLastBatch: boolean;
@@ -153,6 +158,8 @@ export interface TrainerView {
   readonly defaultRootDir: string;
   /** The directory of the run: the first logger's, else the root directory. */
   readonly logDir: string;
+  /** What a callback may do to a running fit beyond watching it. */
+  readonly tools: TrainerTools;
   /** Writes a checkpoint of everything, whole or not at all. */
   saveCheckpoint(path: string, options?: { weightsOnly?: boolean | undefined }): Promise<void>;
   /** Writes rows of metrics to the loggers, past `log()`: for callbacks that have an x value of their own. */

@@ -4,6 +4,7 @@
  */
 import * as tf from '../core/tf.ts';
 import type { EngineInfo } from './types.ts';
+import { levelHere } from './wasm/companion/companion.ts';
 
 /** The parts of tfjs-node's backend that tell what it runs on. */
 interface TensorFlowBackend {
@@ -37,7 +38,9 @@ export function readsAreCheap(): boolean {
 
 /** What the embedded engine runs on; valid once the SIMD flag has been looked up. */
 export function wasmDetail(): string {
-  return tf.env().getBool('WASM_HAS_SIMD_SUPPORT') ? 'SIMD, 1 thread' : 'no SIMD, 1 thread';
+  if (!tf.env().getBool('WASM_HAS_SIMD_SUPPORT')) return 'no SIMD, 1 thread';
+  const words = { composed: 'SIMD without the companion module', simd: 'SIMD', relaxed: 'relaxed SIMD' };
+  return `${words[levelHere()]}, 1 thread`;
 }
 
 function describeTensorFlow(): EngineInfo {

@@ -1,5 +1,6 @@
 /** Adam and AdamW: one rule, told apart by how they decay weights. */
 import { z } from 'zod';
+import { runFused } from '../core/fused.ts';
 import * as tf from '../core/tf.ts';
 import { betas, lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
@@ -46,13 +47,13 @@ type AdamGroup = GroupOf<ReturnType<typeof schemaWith>>;
 const adam: OptimizerDefinition<AdamGroup> = {
   type: 'Adam',
   schema: schemaWith(0),
-  rule: ruleWith((input) => ({ param: input.param, gradient: withL2(input) })),
+  rule: ruleWith((input) => ({ param: input.param, gradient: withL2(input) }), false),
 };
 
 const adamW: OptimizerDefinition<AdamGroup> = {
   type: 'AdamW',
   schema: schemaWith(0.01),
-  rule: ruleWith((input) => ({ param: decayed(input), gradient: input.gradient })),
+  rule: ruleWith((input) => ({ param: decayed(input), gradient: input.gradient }), true),
 };
 
 /**
@@ -90,12 +91,35 @@ export class AdamW extends RuleOptimizer<AdamGroup> {
 
 type Decay = (input: UpdateInput<AdamGroup>) => { param: tf.Tensor; gradient: tf.Tensor };
 
-function ruleWith(decay: Decay): UpdateRule<AdamGroup> {
+function ruleWith(decay: Decay, decoupled: boolean): UpdateRule<AdamGroup> {
   return {
     slots: ({ amsgrad }) => (amsgrad ? ['expAvg', 'expAvgSq', 'maxExpAvgSq'] : ['expAvg', 'expAvgSq']),
     scalars: ['step'],
-    update: (input) => update(input, decay(input)),
+    update: (input) => fused(input, decoupled) ?? update(input, decay(input)),
   };
+}
+
+/** The whole update as one kernel, where the engine has it. */
+function fused({ param, gradient, slots, group, ...input }: UpdateInput<AdamGroup>, decoupled: boolean) {
+  if (group.amsgrad) return undefined;
+  const step = nextStep(input);
+  const [beta1, beta2] = group.betas;
+  const root = Math.sqrt(1 - beta2 ** step);
+  const next = runFused(
+    'KelvinAdam',
+    { param, gradient, ...slots },
+    {
+      beta1,
+      beta2,
+      rate: (group.lr * root) / (1 - beta1 ** step),
+      eps: group.eps * root,
+      keep: decoupled ? 1 - group.lr * group.weightDecay : 1,
+      decay: decoupled ? 0 : group.weightDecay,
+    },
+  );
+  if (!next) return undefined;
+  const [moved, expAvg, expAvgSq] = next as [tf.Tensor, tf.Tensor, tf.Tensor];
+  return { param: moved, slots: { expAvg, expAvgSq }, scalars: { step } };
 }
 
 function update(input: UpdateInput<AdamGroup>, { param, gradient }: ReturnType<Decay>): UpdateOutput {

@@ -1,5 +1,6 @@
 /** Stochastic gradient descent, with momentum and Nesterov's variant. */
 import { z } from 'zod';
+import { runFused } from '../core/fused.ts';
 import * as tf from '../core/tf.ts';
 import { lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
@@ -64,6 +65,24 @@ export class SGD extends RuleOptimizer<SGDGroup> {
 }
 
 function update(input: UpdateInput<SGDGroup>): UpdateOutput {
+  return fused(input) ?? composed(input);
+}
+
+/** The whole update as one kernel, where the engine has it. */
+function fused({ param, gradient, slots, group }: UpdateInput<SGDGroup>): UpdateOutput | undefined {
+  const { lr: rate, momentum, dampening, nesterov, weightDecay: decay } = group;
+  const buffer = slots.momentumBuffer;
+  const next = runFused(
+    'KelvinSGD',
+    { param, gradient, ...(buffer && momentum !== 0 && { buffer }) },
+    { momentum, damp: 1 - dampening, rate, nesterov, decay },
+  );
+  if (!next) return undefined;
+  const [moved, momentumBuffer] = next as [tf.Tensor, tf.Tensor | undefined];
+  return { param: moved, slots: momentumBuffer ? { momentumBuffer } : slots };
+}
+
+function composed(input: UpdateInput<SGDGroup>): UpdateOutput {
   const { param, slots, group, constant } = input;
   const { lr, momentum, dampening, nesterov } = group;
   const gradient = withL2(input);

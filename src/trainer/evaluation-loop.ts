@@ -58,10 +58,11 @@ export async function evaluationLoop(
  */
 export async function validateWhileFitting(session: Session): Promise<void> {
   const { progress } = session;
-  const { validationBatches, validatedBatch } = progress;
+  const { validationBatches, validations, validatedBatch } = progress;
+  progress.validations++;
   progress.validatedBatch = progress.globalBatch;
   const results = await withIsolatedRandom(() => evaluationLoop(session, 'validation', session.val));
-  if (results === undefined) Object.assign(progress, { validationBatches, validatedBatch });
+  if (results === undefined) Object.assign(progress, { validationBatches, validations, validatedBatch });
 }
 
 /**

@@ -2,6 +2,7 @@
  * The fit loop. It reads as the table of hooks in core/hooks.ts does; how a batch is trained on, when validation is due
  * and what is written where is told in the files beside this one.
  */
+import type { Metrics } from '../core/contracts.ts';
 import { disposeTensors } from '../core/tensors.ts';
 import { validateWhileFitting } from './evaluation-loop.ts';
 import { type BatchSource, emptyLoader, iterate, release } from './loaders.ts';
@@ -66,6 +67,12 @@ async function settleBatch(session: Session): Promise<void> {
   session.unsettled = undefined;
 }
 
+/** An epoch without validation: metrics of an earlier one are old, and say nothing about this epoch. */
+function awaitsValidation({ progress, val, module }: Session): boolean {
+  const validated = progress.validatedBatch > progress.globalBatch - progress.epochBatch;
+  return !validated && val.length > 0 && module.validationStep !== undefined;
+}
+
 /** The end of an epoch, also of one that was broken off. */
 async function endEpoch(session: Session, complete: boolean): Promise<void> {
   const { hooks, progress, optimization, desk } = session;
@@ -73,7 +80,9 @@ async function endEpoch(session: Session, complete: boolean): Promise<void> {
   session.closeEpoch({ complete });
   book.epochEnded = true;
   hooks.settleEpoch = () => {
-    if (complete) optimization.afterMetrics('epoch', progress.epoch + 1, () => desk.callbackMetrics);
+    const metrics = (): Metrics => (awaitsValidation(session) ? book.callbackMetrics() : desk.callbackMetrics);
+    const mayMiss = awaitsValidation(session);
+    if (complete) optimization.afterMetrics('epoch', progress.epoch + 1, metrics, { mayMiss });
     desk.write(book.epochRow(), session.rowStep, progress.epoch);
   };
   await hooks.fire('trainEpochEnd');

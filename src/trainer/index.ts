@@ -6,3 +6,4 @@ export type { TrainerEvents } from './observers.ts';
 export type { TrainerOptions } from './options.ts';
 export type { FitResult } from './run-fit.ts';
 export { Trainer } from './trainer.ts';
+export { findBatchSize, lrFind } from './tuning.ts';

@@ -29,6 +29,8 @@ export class LogDesk {
   stage: LogStage = 'train';
   /** While it is true, nothing reaches the loggers (sanity check). */
   muted = false;
+  /** While it is true, what is logged is dropped (training on trial). */
+  deaf = false;
   #batch: unknown;
   #stamp = -1;
   #loaderSuffix = '';
@@ -49,6 +51,7 @@ export class LogDesk {
 
   /** Takes a value that was logged in `hook`. */
   log(hook: LogHook | undefined, name: string, value: LogValue, options: LogOptions): void {
+    if (this.deaf) return;
     if (hook === undefined) throw loggedOutside(name);
     const resolved = resolveLogOptions(name, hook, options);
     checkLogValue(name, value);

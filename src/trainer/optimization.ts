@@ -72,15 +72,23 @@ export class Optimization {
     }
   }
 
-  /** When metrics are in: schedulers that watch one. Only for them are metrics read. */
-  afterMetrics(interval: 'epoch' | 'step', count: number, read: () => Metrics): void {
+  /**
+   * When metrics are in: schedulers that watch one. Only for them are metrics read. `mayMiss`: the one they watch may come
+   * later, with validation.
+   */
+  afterMetrics(
+    interval: 'epoch' | 'step',
+    count: number,
+    read: () => Metrics,
+    { mayMiss = false }: { mayMiss?: boolean } = {},
+  ): void {
     for (const each of this.#stepped) {
       if (each.interval !== interval || !watches(each) || count % each.frequency !== 0) continue;
       const monitor = each.monitor as string;
       const metrics = read();
       const metric = metrics[monitor];
       if (metric !== undefined) this.#step(each, metric);
-      else if (each.strict) throw missingMonitor('ReduceLROnPlateau', monitor, metrics);
+      else if (each.strict && !mayMiss) throw missingMonitor('ReduceLROnPlateau', monitor, metrics);
     }
   }
 

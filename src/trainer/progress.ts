@@ -14,6 +14,8 @@ export interface ProgressState {
   closedWindows: number;
   /** Validation batches seen outside the sanity check: the x axis of per-step validation rows. */
   validationBatches: number;
+  /** Validation runs that training has begun. */
+  validations: number;
   /** `globalBatch` at the last validation: a resumed run sees by it whether the one that is due was done. */
   validatedBatch: number;
   /** Milliseconds spent in `fit` before this call. */
@@ -29,6 +31,7 @@ export function newProgress(): ProgressState {
     optimizerStep: 0,
     closedWindows: 0,
     validationBatches: 0,
+    validations: 0,
     validatedBatch: 0,
     elapsed: 0,
   };

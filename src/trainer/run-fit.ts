@@ -62,6 +62,7 @@ export async function runFit(
   try {
     if (!session.isDone) {
       if (progress.epochBatch === 0) await sanityCheck(session);
+      session.startClock();
       await fitLoop(session, session.train);
     }
     await hooks.fire('fitEnd');

@@ -49,6 +49,8 @@ export class Session {
   windowBatch = 0;
   /** Steps that the module's optimizers have taken in the running batch, with manual optimization. */
   handSteps = 0;
+  /** Batches of a whole window; callbacks may change it. */
+  accumulateGradBatches: number;
   train: BatchSource | undefined;
   val: readonly BatchSource[] = [];
   evaluation: readonly BatchSource[] = [];
@@ -62,12 +64,13 @@ export class Session {
   /** Where a checkpoint made now goes on, when that is not where training stands. */
   resumePoint: ResumePoint | undefined;
   #optimization: Optimization | undefined;
-  readonly #started = performance.now();
-  #lastBreath = this.#started;
+  #started: number | undefined;
+  #lastBreath = performance.now();
 
   constructor(parts: SessionParts) {
     this.stage = parts.stage;
     this.options = parts.options;
+    this.accumulateGradBatches = parts.options.accumulateGradBatches;
     this.module = parts.module;
     this.hooks = parts.hooks;
     this.desk = parts.desk;
@@ -141,9 +144,14 @@ export class Session {
     return this.elapsed >= milliseconds(maxTime) && this.minimumsMet;
   }
 
+  /** Starts the clock of `maxTime`: engine, data and sanity check do not count. */
+  startClock(): void {
+    this.#started = performance.now();
+  }
+
   /** Milliseconds of training, earlier calls of `fit` and resumed runs included. */
   get elapsed(): number {
-    return this.progress.elapsed + performance.now() - this.#started;
+    return this.progress.elapsed + (this.#started === undefined ? 0 : performance.now() - this.#started);
   }
 
   /** The x value of training rows: zero-based count of the batches that closed an accumulation window. */

@@ -3,6 +3,7 @@
  * `Trainer` adds the methods that start something.
  */
 import { join } from 'node:path';
+import { GradientAccumulationScheduler } from '../callbacks/gradient-accumulation-scheduler.ts';
 import { writeCheckpoint } from '../checkpoint/store.ts';
 import type {
   Callback,
@@ -14,12 +15,14 @@ import type {
   TrainerView,
 } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
+import type { TrainerTools } from '../core/tools.ts';
 import { collectCheckpoint } from './checkpoint-state.ts';
 import type { LogDesk } from './log-desk.ts';
 import type { Observers } from './observers.ts';
 import { type ResolvedTrainerOptions, resolveLimit } from './options.ts';
 import type { ProgressState } from './progress.ts';
 import type { Session } from './session.ts';
+import { toolsOf } from './tools.ts';
 import { validatesAtEpochEnd } from './validation-schedule.ts';
 
 /** What a trainer consists of; the runs that it starts share it. */
@@ -128,10 +131,29 @@ export abstract class TrainerState implements TrainerView {
     return this.#counts('predict');
   }
   get estimatedSteppingBatches(): number {
-    const { maxEpochs, maxSteps, accumulateGradBatches } = this.options;
+    const { maxEpochs, maxSteps } = this.options;
     const steps = maxSteps === -1 ? Number.POSITIVE_INFINITY : maxSteps;
     if (maxEpochs === -1) return steps;
-    return Math.min(steps, Math.ceil(this.numTrainingBatches / accumulateGradBatches) * maxEpochs);
+    const schedule = this.callbacks.find((callback) => callback instanceof GradientAccumulationScheduler);
+    const stepsWith = (batches: number): number => Math.ceil(this.numTrainingBatches / batches);
+    if (schedule === undefined) return Math.min(steps, stepsWith(this.accumulateGradBatches) * maxEpochs);
+    const perEpoch = Array.from({ length: maxEpochs }, (_, epoch) => stepsWith(schedule.batchesAt(epoch)));
+    return Math.min(
+      steps,
+      perEpoch.reduce((sum, count) => sum + count, 0),
+    );
+  }
+  get accumulateGradBatches(): number {
+    return this.core.session?.accumulateGradBatches ?? this.options.accumulateGradBatches;
+  }
+  set accumulateGradBatches(count: number) {
+    if (this.core.session !== undefined) this.core.session.accumulateGradBatches = count;
+  }
+  get validations(): number {
+    return this.core.progress.validations;
+  }
+  get tools(): TrainerTools {
+    return toolsOf(this.core.session);
   }
   get logEveryNSteps(): number {
     return this.options.logEveryNSteps;

@@ -29,14 +29,14 @@ export async function trainOnBatch(
   batchIdx: number,
   isLast: boolean,
 ): Promise<StepOutput> {
-  const { window, options } = session;
+  const { window } = session;
   if (!session.module.automaticOptimization) return trainByHand(session, batch, batchIdx);
   const pass = differentiate(session, batch, batchIdx);
   try {
     if (pass !== undefined) {
       checkLoss(session, pass.output.loss as tf.Scalar, batchIdx);
       await session.hooks.fire('afterBackward');
-      const single = window.batches === 0 && (options.accumulateGradBatches === 1 || isLast);
+      const single = window.batches === 0 && (session.accumulateGradBatches === 1 || isLast);
       window.add(pass.gradients, single ? 1 : (batchSizeOf(batch) ?? 1), { single });
     }
   } catch (error) {
@@ -45,7 +45,7 @@ export async function trainOnBatch(
   }
   try {
     session.windowBatch++;
-    if (session.windowBatch >= options.accumulateGradBatches || isLast) await closeWindow(session, batchIdx);
+    if (session.windowBatch >= session.accumulateGradBatches || isLast) await closeWindow(session, batchIdx);
   } catch (error) {
     disposeTensors(pass?.output);
     throw error;

@@ -4,7 +4,7 @@ import { startEngine, tf } from 'kelvin';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
 import * as reference from './reference.ts';
-import { expectClose, expectNothingLeft, normals, valueAndGradients } from './support.ts';
+import { expectClose, expectNothingLeft, howOften, normals, valueAndGradients } from './support.ts';
 
 beforeAll(async () => {
   await startEngine({ engine: 'wasm' });
@@ -21,7 +21,7 @@ const slides: fc.Arbitrary<reference.Slide> = fc.record({
   strides: fc.tuple(side, side),
   pad: fc.constantFrom('same' as const, 'valid' as const),
 });
-const runs = { numRuns: 40, seed: 20 };
+const runs = howOften(40, 20);
 
 const imageShape = ({ batch, height, width, channels }: reference.Slide) => [batch, height, width, channels];
 const pixels = (slide: reference.Slide) => slide.batch * reference.outputSize(slide).reduce((a, b) => a * b);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { startEngine, tf } from 'kelvin';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
-import { expectClose, expectNothingLeft, normals, valueAndGradients } from './support.ts';
+import { expectClose, expectNothingLeft, howOften, normals, valueAndGradients } from './support.ts';
 
 beforeAll(async () => {
   await startEngine({ engine: 'wasm' });
@@ -46,7 +46,7 @@ describe('gather', () => {
           expectClose(y, expectedY, 0);
           expectClose(dx, expectedDx, 1e-6);
         }),
-        { numRuns: 25, seed: 7 },
+        howOften(25, 7),
       );
     },
   );
@@ -121,7 +121,7 @@ describe('slice', () => {
         });
         expectClose(actual as Float32Array, expected, 0);
       }),
-      { numRuns: 60, seed: 8 },
+      howOften(60, 8),
     );
   });
 
@@ -154,7 +154,7 @@ describe('tile', () => {
         });
         expectClose(actual, expected, 0);
       }),
-      { numRuns: 50, seed: 9 },
+      howOften(50, 9),
     );
   });
 });

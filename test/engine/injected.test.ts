@@ -18,7 +18,12 @@ it('the wasm backend, imported by the program, is taken and completed', async ()
         .dataSync();
     });
   expect(tf.getKernel('Conv2DBackpropFilter', 'wasm') ?? 'none').toBe('none');
-  expect(await startEngine()).toEqual({ name: 'wasm', backend: 'wasm', detail: 'SIMD, 1 thread', cheapReads: true });
+  expect(await startEngine()).toEqual({
+    name: 'wasm',
+    backend: 'wasm',
+    detail: expect.stringMatching(/SIMD, 1 thread$/),
+    cheapReads: true,
+  });
   expect([...gradient()]).toEqual([4, 4, 4, 4]);
 });
 

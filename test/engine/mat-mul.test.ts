@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { startEngine, tf } from 'kelvin';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
-import { expectClose, expectNothingLeft, normals, valueAndGradients } from './support.ts';
+import { expectClose, expectNothingLeft, howOften, normals, valueAndGradients } from './support.ts';
 
 beforeAll(async () => {
   await startEngine({ engine: 'wasm' });
@@ -75,7 +75,7 @@ describe('matMul', () => {
 
   it('has the right values and gradients in all orientations', () => {
     const single = fc.record({ ...matrices, batchA: fc.constant([]), batchB: fc.constant([]) });
-    fc.assert(fc.property(single, check), { numRuns: 60, seed: 4 });
+    fc.assert(fc.property(single, check), howOften(60, 4));
   });
 
   it('multiplies a wide matrix given transposed', () => {
@@ -92,7 +92,7 @@ describe('matMul', () => {
       batchA: axes.map(([length, has]) => (has === 'b' ? 1 : length)),
       batchB: axes.map(([length, has]) => (has === 'a' ? 1 : length)),
     }));
-    fc.assert(fc.property(batched, check), { numRuns: 60, seed: 5 });
+    fc.assert(fc.property(batched, check), howOften(60, 5));
   });
 
   it('multiplies integers exactly', () => {
@@ -183,7 +183,7 @@ describe('sum and mean', () => {
         });
         expectClose(actual, expected, 1e-6);
       }),
-      { numRuns: 60, seed: 6 },
+      howOften(60, 6),
     );
   });
 

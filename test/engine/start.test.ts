@@ -30,7 +30,7 @@ describe('before the first start', () => {
       available: true,
       used: false,
       version: '4.22.0',
-      detail: 'SIMD, 1 thread',
+      detail: expect.stringMatching(/SIMD, 1 thread$/),
       reason: 'no engine has been started yet',
     });
     expect(tf.getBackend()).toBe('cpu');
@@ -114,7 +114,12 @@ describe('an engine that cannot be started says why', () => {
 describe('starting', () => {
   it('calls at the same time share one start, and a later one returns what runs', async () => {
     const [first, second] = await Promise.all([startEngine({ engine: 'wasm' }), startEngine({ engine: 'wasm' })]);
-    expect(first).toEqual({ name: 'wasm', backend: 'wasm', detail: 'SIMD, 1 thread', cheapReads: true });
+    expect(first).toEqual({
+      name: 'wasm',
+      backend: 'wasm',
+      detail: expect.stringMatching(/SIMD, 1 thread$/),
+      cheapReads: true,
+    });
     expect(second).toBe(first);
     expect(await startEngine()).toBe(first);
     expect(await startEngine({ engine: 'auto' })).toBe(first);

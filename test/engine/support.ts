@@ -43,3 +43,9 @@ export function valueAndGradients(
     }),
   );
 }
+
+/** How often a property is tried: as said, or `KELVIN_THOROUGH` times as often in the long run (`npm run test:differential`). */
+export const howOften = (numRuns: number, seed: number) => ({
+  numRuns: numRuns * Number(process.env.KELVIN_THOROUGH ?? 1),
+  seed,
+});

@@ -261,8 +261,15 @@ test.for(['norm', 'value'] as const)(
   },
 );
 
-test('A22 maxTime ends the run; minEpochs and minSteps go before it', async () => {
-  expect(await train(1000, { maxTime: '1ms', maxEpochs: -1 })).toMatchObject({ status: 'finished', epochs: 1 });
+test('A22 maxTime ends the run after the batch in which it is up; minEpochs and minSteps go before it', async () => {
+  const slowInThird: Callback = {
+    onTrainBatchEnd(trainer) {
+      const until = performance.now() + (trainer.globalBatch === 3 ? 2000 : 0);
+      while (performance.now() < until); // a batch that takes its time
+    },
+  };
+  const limited: TrainerOptions = { maxTime: '2s', maxEpochs: -1, callbacks: slowInThird };
+  expect(await train(5, limited)).toMatchObject({ status: 'finished', steps: 3 });
   expect(await train(2, { maxTime: '1ms', minEpochs: 8 })).toMatchObject({ epochs: 8, steps: 16 });
   expect(await train(2, { maxTime: '1ms', minSteps: 5 })).toMatchObject({ steps: 5 });
 });

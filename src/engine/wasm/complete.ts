@@ -7,6 +7,7 @@
  */
 import * as tf from '../../core/tf.ts';
 import { completeBatchNorm } from './batch-norm.ts';
+import { accelerateWasm } from './companion/index.ts';
 import { completeConv2D } from './conv2d.ts';
 import { completeCopies } from './copies.ts';
 import { completeDepthwise } from './depthwise.ts';
@@ -33,4 +34,5 @@ export function completeWasm(): void {
   completeGather();
   completeGradients();
   for (const name of [tf.Einsum, tf.Conv3DBackpropInputV2]) completeViaCpu(name);
+  accelerateWasm();
 }

@@ -5,8 +5,9 @@
  */
 import * as tf from '../../core/tf.ts';
 import { complete, type Info, type Workspace } from './kernels.ts';
+import { computeOnCpu } from './via-cpu.ts';
 
-/** Registers Identity, Cast, Slice and Tile. */
+/** Registers Identity, Cast, Slice, StridedSlice and Tile. */
 export function completeCopies(): void {
   complete<object>(tf.Identity, ({ x }, _, work) => sameData(x as Info, work));
   complete<tf.CastAttrs>(tf.Cast, (inputs, attrs, work) => {
@@ -14,6 +15,12 @@ export function completeCopies(): void {
     return x.dtype === attrs.dtype ? sameData(x, work) : work.native(inputs, attrs);
   });
   complete<tf.SliceAttrs>(tf.Slice, slice);
+  complete<tf.StridedSliceAttrs>(tf.StridedSlice, (inputs, attrs, work) =>
+    // The backend's own gives float32, whatever it is given.
+    (inputs.x as Info).dtype === 'float32'
+      ? work.native(inputs, attrs)
+      : computeOnCpu(tf.StridedSlice, inputs, attrs, work),
+  );
   complete<tf.TileAttrs>(tf.Tile, tile);
 }
 

@@ -1,15 +1,30 @@
 /**
- * Gathering and its inverse: UnsortedSegmentSum, which the backend lacks (gradients of gather and of embeddings), and
+ * Gathering, its inverse and one-hot vectors: UnsortedSegmentSum, which the backend lacks (gradients of gather and of embeddings), and
  * GatherV2 with batch dimensions, which reads out of bounds there.
  */
 import { BackendError } from '../../core/errors.ts';
 import * as tf from '../../core/tf.ts';
 import { complete, type Info, type Workspace } from './kernels.ts';
 
-/** Registers UnsortedSegmentSum and GatherV2. */
+/** Registers UnsortedSegmentSum, GatherV2 and OneHot. */
 export function completeGather(): void {
   complete<tf.UnsortedSegmentSumAttrs>(tf.UnsortedSegmentSum, unsortedSegmentSum);
   complete<tf.GatherV2Attrs>(tf.GatherV2, gather);
+  complete<tf.OneHotAttrs>(tf.OneHot, oneHot);
+}
+
+/** The backend's own writes integers, whatever type it is asked for. */
+function oneHot(inputs: Record<string, Info>, attrs: tf.OneHotAttrs, work: Workspace): Info {
+  const indices = inputs.indices as Info;
+  const { depth, onValue, offValue, dtype } = attrs;
+  const out = work.allocate([...indices.shape, depth], dtype);
+  const [ids, to] = [work.values(indices), work.values(out)];
+  to.fill(offValue);
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i] as number;
+    if (id >= 0 && id < depth) to[i * depth + id] = onValue;
+  }
+  return out;
 }
 
 /** Adds up the rows of each segment; rows whose segment does not exist are left out. */

@@ -1,17 +1,45 @@
 /**
- * Gradients registered in place of tfjs-core's: three that are slow (batch norm, sum and mean, which pass over the
- * whole input for what is needed per channel) and two that fail (products that broadcast over batch dimensions,
- * gathers with more than one).
- * They are composed of plain operations, so that they hold on every engine.
+ * Gradients registered in place of tfjs-core's: some that are slow (batch norm, sum and mean, which pass over the
+ * whole input for what is needed per channel; relu) and some that fail (products that broadcast over batch dimensions,
+ * gathers with more than one, dilated convolutions). They are composed of plain operations and fused where the engine
+ * that runs has the kernel, so that they hold on every engine.
  */
+import { runFused } from '../../core/fused.ts';
 import * as tf from '../../core/tf.ts';
+import { hasCompanion } from './companion/companion.ts';
+import { completeCoreGradients, sumTo } from './core-gradients.ts';
 
-/** Registers the gradients of FusedBatchNorm, Sum, Mean, BatchMatMul and GatherV2. */
+/** Registers the gradients of FusedBatchNorm, Conv2D, Relu, Relu6, Sum, Mean, BatchMatMul and GatherV2. */
 export function completeGradients(): void {
+  completeCoreGradients();
   replaceGradient(tf.FusedBatchNorm, (core) => (dy, saved, attrs) => {
     const [x, mean] = saved as [tf.Tensor, tf.Tensor];
     return mean.rank === 1 && x.rank > 1 ? batchNormGradient(dy as tf.Tensor, saved, attrs) : core(dy, saved, attrs);
   });
+  replaceGradient(tf.Conv2D, (core) => (dy, saved, attrs) => {
+    const { dilations } = attrs as unknown as tf.Conv2DAttrs;
+    const dilated = [dilations ?? 1].flat().some((one) => one !== 1);
+    if (!dilated || !takesDilations()) return core(dy, saved, attrs);
+    return dilatedGradient([tf.Conv2DBackpropInput, tf.Conv2DBackpropFilter], dy as tf.Tensor, saved, attrs);
+  });
+  replaceGradient(tf.DepthwiseConv2dNative, (core) => (dy, saved, attrs) => {
+    const { dilations } = attrs as unknown as tf.DepthwiseConv2dNativeAttrs;
+    const dilated = [dilations ?? 1].flat().some((one) => one !== 1);
+    if (!dilated || !takesDilations() || saved[1]?.shape[3] !== 1) return core(dy, saved, attrs);
+    const kernels = [tf.DepthwiseConv2dNativeBackpropInput, tf.DepthwiseConv2dNativeBackpropFilter] as const;
+    return dilatedGradient(kernels, dy as tf.Tensor, saved, attrs);
+  });
+  for (const [kernel, high] of [
+    [tf.Relu, Number.POSITIVE_INFINITY],
+    [tf.Relu6, 6],
+  ] as const)
+    replaceGradient(kernel, (core) => (dy, saved, attrs) => {
+      const gradients = core(dy, saved, attrs) as Record<'x', () => tf.Tensor>;
+      const [x] = saved as [tf.Tensor];
+      return {
+        x: () => runFused('KelvinClippedGrad', { x, dy: dy as tf.Tensor }, { low: 0, high })?.[0] ?? gradients.x(),
+      };
+    });
   replaceGradient(tf.Sum, () => (dy, saved, attrs) => {
     const [x] = saved as [tf.Tensor];
     return { x: () => spreadOver(dy as tf.Tensor, x.shape, attrs as unknown as tf.SumAttrs, () => 1) };
@@ -38,6 +66,24 @@ function replaceGradient(kernelName: string, make: (core: tf.GradFunc) => tf.Gra
   tf.registerGradient({ ...config, gradFunc: make(config.gradFunc) });
 }
 
+/** Whether the gradient kernels that would run heed dilations, which tfjs-core refuses; theirs have no gradients. */
+const takesDilations = (): boolean => hasCompanion() && !tf.engine().isTapeOn();
+
+function dilatedGradient(
+  [ofInput, ofFilter]: readonly [string, string],
+  dy: tf.Tensor,
+  saved: tf.Tensor[],
+  attrs: tf.NamedAttrMap,
+): Record<string, () => tf.Tensor> {
+  const [x, filter] = saved as [tf.Tensor, tf.Tensor];
+  const run = (kernel: string, inputs: tf.NamedTensorMap, shape: object): tf.Tensor =>
+    tf.engine().runKernel(kernel, inputs, { ...attrs, ...shape } as tf.NamedAttrMap) as tf.Tensor;
+  return {
+    x: () => run(ofInput, { dy, filter }, { inputShape: x.shape }),
+    filter: () => run(ofFilter, { x, dy }, { filterShape: filter.shape }),
+  };
+}
+
 /**
  * Batch norm with one mean per channel: y = (x - mean) · g + offset, g = scale / √(variance + ε). All of it needs two
  * sums over the input, of dy and of dy · (x - mean); the rest are vectors as long as the channels.
@@ -48,8 +94,11 @@ function batchNormGradient(dy: tf.Tensor, saved: tf.Tensor[], attrs: tf.NamedAtt
   const axes = x.shape.slice(0, -1).map((_, axis) => axis);
   const inverse = tf.rsqrt(tf.add(variance, varianceEpsilon));
   const gain = scale ? tf.mul(inverse, scale) : inverse;
-  const total = tf.sum(dy, axes);
-  const centred = tf.sum(tf.mul(dy, tf.sub(x, mean)), axes);
+  const fused = runFused('KelvinCentredSums', { x, mean, dy }, {});
+  const [total, centred] = (fused ?? [tf.sum(dy, axes), tf.sum(tf.mul(dy, tf.sub(x, mean)), axes)]) as [
+    tf.Tensor,
+    tf.Tensor,
+  ];
   return {
     x: () => tf.mul(dy, gain),
     mean: () => tf.neg(tf.mul(gain, total)),
@@ -72,13 +121,6 @@ function spreadOver(
   const scale = scaleOf(tf.util.sizeFromShape(shape) / tf.util.sizeFromShape(kept));
   const scaled = scale === 1 ? dy : tf.mul(dy, scale);
   return tf.broadcastTo(tf.reshape(scaled, kept), shape);
-}
-
-/** Sums over the dimensions in which an operand of that shape has been broadcast. */
-function sumTo(gradient: tf.Tensor, shape: number[]): tf.Tensor {
-  if (tf.util.arraysEqual(gradient.shape, shape)) return gradient;
-  const axes = tf.broadcast_util.getReductionAxes(shape, gradient.shape);
-  return tf.reshape(tf.sum(gradient, axes), shape);
 }
 
 /** Adds each gathered slice's gradient back to where the slice came from, all batches in one segment sum. */

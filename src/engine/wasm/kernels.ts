@@ -10,14 +10,24 @@ export type Info = tf.TensorInfo;
 
 type Attributes = object;
 
-/** Computes a kernel's output; whatever it returns must have been made by its workspace. */
-export type Compute<A extends Attributes> = (inputs: Record<string, Info>, attrs: A, work: Workspace) => Info;
+/** Computes a kernel's output or outputs; whatever it returns must have been made by its workspace. */
+export type Compute<A extends Attributes> = (inputs: Record<string, Info>, attrs: A, work: Workspace) => Info | Info[];
+
+/** The allocator of the backend's memory. */
+export interface Allocator {
+  _malloc(bytes: number): number;
+  _free(address: number): void;
+}
+
+/** The allocator, which the backend's types leave out. */
+export const allocatorOf = (backend: BackendWasm): Allocator => backend.wasm as unknown as Allocator;
 
 /** What one call of a kernel works with. Everything made here is freed when the call ends, but for its result. */
 export class Workspace {
   readonly backend: BackendWasm;
   readonly #native: tf.KernelConfig | undefined;
   readonly #made: Info[] = [];
+  readonly #reserved: number[] = [];
 
   constructor(backend: BackendWasm, native: tf.KernelConfig | undefined) {
     this.backend = backend;
@@ -68,6 +78,19 @@ export class Workspace {
     this.backend.dataIdMap.get(tensor.dataId);
   }
 
+  /** Where a tensor's data lies, in bytes. Memory that grows leaves addresses as they are. */
+  address(tensor: Info): number {
+    this.settle(tensor);
+    return this.backend.dataIdMap.get(tensor.dataId).memoryOffset >>> 0;
+  }
+
+  /** Room for intermediate results, freed when the call ends; its address. */
+  reserve(bytes: number): number {
+    const address = allocatorOf(this.backend)._malloc(bytes) >>> 0;
+    this.#reserved.push(address);
+    return address;
+  }
+
   /** Frees what `body` makes as soon as it is done: for the body of a loop. */
   scoped(body: () => void): void {
     const before = this.#made.length;
@@ -75,9 +98,10 @@ export class Workspace {
     for (const tensor of this.#made.splice(before)) this.backend.disposeData(tensor.dataId);
   }
 
-  /** Frees all that was made but the result. */
-  close(result: Info | undefined): void {
-    for (const tensor of this.#made) if (tensor !== result) this.backend.disposeData(tensor.dataId);
+  /** Frees all that was made but the results. */
+  close(results: readonly Info[]): void {
+    for (const tensor of this.#made) if (!results.includes(tensor)) this.backend.disposeData(tensor.dataId);
+    for (const address of this.#reserved) allocatorOf(this.backend)._free(address);
   }
 
   #call(kernel: tf.KernelConfig, inputs: Record<string, Info>, attrs: Attributes): Info {
@@ -100,13 +124,14 @@ export function complete<A extends Attributes>(kernelName: string, compute: Comp
     kernelFunc: ({ inputs, attrs, backend }) => {
       const work = new Workspace(backend as BackendWasm, native);
       const given = inputs as Record<string, Info>;
-      let result: Info | undefined;
+      let results: readonly Info[] = [];
       try {
         for (const name in given) if (given[name]) work.settle(given[name]);
-        result = compute(given, attrs as unknown as A, work);
+        const result = compute(given, attrs as unknown as A, work);
+        results = Array.isArray(result) ? result : [result];
         return result;
       } finally {
-        work.close(result);
+        work.close(results);
       }
     },
   });

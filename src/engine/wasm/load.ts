@@ -4,12 +4,14 @@
 import { messageOf } from '../../core/errors.ts';
 import * as tf from '../../core/tf.ts';
 import type { LoadResult } from '../types.ts';
+import { checkEnvironment } from './companion/companion.ts';
 import { completeWasm } from './complete.ts';
 
 let remembered: Promise<LoadResult> | undefined;
 
 /** Imports the backend, once, and registers the kernels that it lacks; does not start it. */
-export function loadWasm(): Promise<LoadResult> {
+export async function loadWasm(): Promise<LoadResult> {
+  checkEnvironment();
   remembered ??= load();
   return remembered;
 }

@@ -26,6 +26,7 @@ export function product(a: Info, b: Info, work: Workspace): Info {
   return work.run(tf.BatchMatMul, { a, b }, { transposeA: false, transposeB: false });
 }
 
+/** What a product is made of. */
 interface Sizes {
   readonly m: number;
   readonly k: number;
@@ -55,7 +56,8 @@ function batchMatMul(inputs: Record<string, Info>, attrs: tf.BatchMatMulAttrs, w
   return eachOfBatch(a, b, sizes, attrs, work);
 }
 
-function measure(a: Info, b: Info, { transposeA, transposeB }: tf.BatchMatMulAttrs): Sizes {
+/** The sizes of a product, checked. */
+export function measure(a: Info, b: Info, { transposeA, transposeB }: tf.BatchMatMulAttrs): Sizes {
   const [batchA, batchB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
   const batch = tf.backend_util.assertAndGetBroadcastShape(batchA, batchB);
   const [rowsA, columnsA] = a.shape.slice(-2) as [number, number];
@@ -109,7 +111,7 @@ const copyOf = (from: Info, at: number, size: number, work: Workspace): Info => 
 };
 
 /** For the i-th element of the broadcast batch, the index of the operand's element. */
-function broadcastIndex(own: number[], batch: number[]): (i: number) => number {
+export function broadcastIndex(own: number[], batch: number[]): (i: number) => number {
   const strides = tf.util.computeStrides([...own, 1]);
   const lead = batch.length - own.length;
   return (i) => {

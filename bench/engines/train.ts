@@ -1,0 +1,46 @@
+/** One contestant, in a process of its own: trains the model that it is told, some steps whenever it is asked. */
+import '@tensorflow/tfjs-backend-wasm';
+import { Adam, losses, startEngine, tf } from 'kelvin';
+import { makeTask, type TaskName } from './models.ts';
+
+const [task, variant] = process.argv.slice(2) as [TaskName, string];
+
+/** One step of tfjs's own optimizer and loss on the engine as it is shipped. */
+function shippedStep({ model, x, labels }: ReturnType<typeof makeTask>): () => void {
+  const optimizer = tf.train.adam(1e-3);
+  return () => {
+    const target = tf.oneHot(labels, 10);
+    optimizer.minimize(() => {
+      const logits = model.apply(x, { training: true }) as tf.Tensor2D;
+      return tf.losses.softmaxCrossEntropy(target, logits) as tf.Scalar;
+    });
+    target.dispose();
+  };
+}
+
+function kelvinStep({ model, x, labels }: ReturnType<typeof makeTask>): () => void {
+  const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+  const optimizer = new Adam(variables);
+  const loss = () =>
+    losses.crossEntropy(model.apply(x, { training: true }) as tf.Tensor2D, labels, { reduction: 'mean' });
+  return () => {
+    const { value, grads } = tf.variableGrads(loss, variables);
+    optimizer.step(grads);
+    tf.dispose([value, grads]);
+  };
+}
+
+if (variant === 'shipped') await tf.setBackend('wasm');
+else await startEngine({ engine: 'wasm' });
+const step = variant === 'shipped' ? shippedStep(makeTask(task)) : kelvinStep(makeTask(task));
+
+process.on('message', (steps: number) => {
+  try {
+    const start = performance.now();
+    for (let i = 0; i < steps; i++) step();
+    process.send?.({ ms: (performance.now() - start) / steps });
+  } catch (error) {
+    process.send?.({ failure: (error as Error).message.split('\n')[0] });
+  }
+});
+process.send?.('ready');

@@ -1,0 +1,142 @@
+/** Matrix products in any orientation: operands are packed into panels that the inner loop reads in order. */
+import { block, COLUMNS, ROWS } from './tile';
+
+/** Steps and rows that one block of A takes: 6 · 256 · 4 bytes per panel stay in the first cache, 96 rows in the second. */
+export const DEPTH: i32 = 256;
+export const BLOCK_ROWS: i32 = 96;
+
+/**
+ * Packs `depth` rows of B as steps `first` … of panels [columns / 8, total, 8], the last panel filled up with zeros.
+ * B is [depth, columns], or [columns, depth] when transposed; `pitch` values from one of its rows to the next.
+ */
+export function packColumns(
+  b: usize,
+  to: usize,
+  depth: i32,
+  columns: i32,
+  pitch: i32,
+  transposed: bool,
+  first: i32,
+  total: i32,
+): void {
+  for (let j = 0; j < columns; j += COLUMNS) {
+    const width = min(COLUMNS, columns - j);
+    const panel = to + ((<usize>(j >> 3) * <usize>total + <usize>first) << 5);
+    if (transposed) packTransposed(b + ((<usize>j * <usize>pitch) << 2), panel, depth, width, (<usize>pitch) << 2);
+    else packStraight(b + ((<usize>j) << 2), panel, depth, width, (<usize>pitch) << 2);
+  }
+}
+
+function packStraight(from: usize, to: usize, depth: i32, width: i32, pitch: usize): void {
+  for (let k = 0; k < depth; k++) {
+    if (width === COLUMNS) {
+      v128.store(to, v128.load(from));
+      v128.store(to, v128.load(from, 16), 16);
+    } else
+      for (let c = 0; c < COLUMNS; c++) {
+        const at = (<usize>c) << 2;
+        store<f32>(to + at, c < width ? load<f32>(from + at) : 0);
+      }
+    from += pitch;
+    to += 32;
+  }
+}
+
+function packTransposed(from: usize, to: usize, depth: i32, width: i32, pitch: usize): void {
+  let k = 0;
+  if (width === COLUMNS)
+    for (; k + 4 <= depth; k += 4) {
+      turnFour(from, pitch, to, 32);
+      turnFour(from + 4 * pitch, pitch, to + 16, 32);
+      from += 16;
+      to += 128;
+    }
+  for (; k < depth; k++) {
+    for (let c = 0; c < COLUMNS; c++)
+      store<f32>(to + ((<usize>c) << 2), c < width ? load<f32>(from + <usize>c * pitch) : 0);
+    from += 4;
+    to += 32;
+  }
+}
+
+/** Transposes a block of 4 by 4. */
+export function turnFour(from: usize, fromPitch: usize, to: usize, toPitch: usize): void {
+  const r0 = v128.load(from);
+  const r1 = v128.load(from + fromPitch);
+  const r2 = v128.load(from + 2 * fromPitch);
+  const r3 = v128.load(from + 3 * fromPitch);
+  const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+  const b = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+  const c = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+  const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<f64>(a, b, 0, 2));
+  v128.store(to + toPitch, v128.shuffle<f64>(a, b, 1, 3));
+  v128.store(to + 2 * toPitch, v128.shuffle<f64>(c, d, 0, 2));
+  v128.store(to + 3 * toPitch, v128.shuffle<f64>(c, d, 1, 3));
+}
+
+/** Packs `height` ≤ 6 rows of A as one panel [depth, 6]. `across` and `down`: bytes to the next step and row. */
+function packRows(from: usize, to: usize, depth: i32, height: i32, across: usize, down: usize): void {
+  if (height === ROWS && down === 4) {
+    for (let k = 0; k < depth; k++) {
+      v128.store(to, v128.load(from));
+      store<u64>(to, load<u64>(from, 16), 16);
+      from += across;
+      to += 24;
+    }
+    return;
+  }
+  if (height === ROWS) {
+    for (let k = 0; k < depth; k++) {
+      store<f32>(to, load<f32>(from));
+      store<f32>(to, load<f32>(from + down), 4);
+      store<f32>(to, load<f32>(from + 2 * down), 8);
+      store<f32>(to, load<f32>(from + 3 * down), 12);
+      store<f32>(to, load<f32>(from + 4 * down), 16);
+      store<f32>(to, load<f32>(from + 5 * down), 20);
+      from += across;
+      to += 24;
+    }
+    return;
+  }
+  for (let k = 0; k < depth; k++) {
+    for (let r = 0; r < ROWS; r++)
+      store<f32>(to + ((<usize>r) << 2), r < height ? load<f32>(from + <usize>r * down) : 0);
+    from += across;
+    to += 24;
+  }
+}
+
+/**
+ * Rows `start` … `end` of C[rows, columns] = A · B. A is [rows, depth], or [depth, rows] when transposed, `pitch` values
+ * per row; `b` comes from {@link packColumns}. `scratch` holds 96 · 256 values of A and one tile.
+ */
+export function matMul(
+  a: usize,
+  b: usize,
+  c: usize,
+  columns: i32,
+  depth: i32,
+  pitch: i32,
+  transposed: bool,
+  start: i32,
+  end: i32,
+  scratch: usize,
+): void {
+  const across: usize = transposed ? (<usize>pitch) << 2 : 4;
+  const down: usize = transposed ? 4 : (<usize>pitch) << 2;
+  const edge = scratch + ((BLOCK_ROWS * DEPTH) << 2);
+  for (let k = 0; k < depth; k += DEPTH) {
+    const steps = min(DEPTH, depth - k);
+    for (let i = start; i < end; i += BLOCK_ROWS) {
+      const rows = min(BLOCK_ROWS, end - i);
+      let to = scratch;
+      for (let r = 0; r < rows; r += ROWS) {
+        packRows(a + <usize>(i + r) * down + <usize>k * across, to, steps, min(ROWS, rows - r), across, down);
+        to += <usize>steps * 24;
+      }
+      const at = c + ((<usize>i * <usize>columns) << 2);
+      block(scratch, rows, b + ((<usize>k) << 5), (<usize>depth) << 5, columns, steps, at, edge, k > 0);
+    }
+  }
+}

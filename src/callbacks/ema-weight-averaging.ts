@@ -1,0 +1,115 @@
+/** Keeps an exponential moving average of the weights and evaluates on it. */
+import { z } from 'zod';
+import type { Callback, Checkpoint, JsonObject, ModuleView, TrainerView } from '../core/contracts.ts';
+import { numberBetween, parseOptions, wholeNumber } from '../core/options.ts';
+import { AveragedWeights } from './averaged-weights.ts';
+
+/** Options of {@link EMAWeightAveraging}. */
+export interface EMAWeightAveragingOptions {
+  /** What an update leaves of the average, from 0 to 1. Default 0.999. */
+  decay?: number | undefined;
+  /** Update after every n-th optimizer step. Default 1. */
+  updateEveryNSteps?: number | undefined;
+  /** Not before so many optimizer steps have been taken. Default 0. */
+  updateStartingAtStep?: number | undefined;
+  /** Not before this epoch, counted from 0. Default 0. */
+  updateStartingAtEpoch?: number | undefined;
+}
+
+const schema = z.strictObject({
+  decay: numberBetween(0, 1).default(0.999),
+  updateEveryNSteps: wholeNumber(1).default(1),
+  updateStartingAtStep: wholeNumber(0).default(0),
+  updateStartingAtEpoch: wholeNumber(0).default(0),
+});
+
+/**
+ * Averages the weights over training (Polyak and Juditsky 1992): after an optimizer step the average becomes
+ * `decay * average + (1 - decay) * weights`; the first update copies. Batch norm statistics are averaged as well.
+ *
+ * Validation runs on the average. A checkpoint holds the average as the model's weights, and beside it the weights that
+ * are trained, so that a resumed run goes on exactly. After the fit the module has the average; a second fit goes on with
+ * the weights that were trained, unless somebody has set others. The average takes as much memory as the weights.
+ *
+ * @throws ConfigError for wrong options
+ *
+ * @example
+ * ```ts
+ * new Trainer({ callbacks: new EMAWeightAveraging({ decay: 0.99, updateStartingAtStep: 100 }) })
+ * ```
+ */
+export class EMAWeightAveraging implements Callback {
+  readonly #options: z.output<typeof schema>;
+  readonly #weights = new AveragedWeights('EMAWeightAveraging');
+  #updates = 0;
+  #lastStep = 0;
+
+  constructor(options: EMAWeightAveragingOptions = {}) {
+    this.#options = parseOptions('EMAWeightAveraging', schema, options);
+  }
+
+  /** How often the average has been updated. */
+  get updates(): number {
+    return this.#updates;
+  }
+
+  onLoadCheckpoint(trainer: TrainerView, _module: ModuleView, checkpoint: Checkpoint): void {
+    if (trainer.stage === 'fit') this.#weights.load(checkpoint);
+  }
+
+  onFitStart(_trainer: TrainerView, module: ModuleView): void {
+    if (!this.#weights.attach(module)) this.#updates = 0;
+  }
+
+  onTrainStart(trainer: TrainerView): void {
+    this.#lastStep = trainer.globalStep;
+  }
+
+  onTrainBatchEnd(trainer: TrainerView): void {
+    const step = trainer.globalStep;
+    if (step === this.#lastStep) return;
+    this.#lastStep = step;
+    const { decay, updateEveryNSteps, updateStartingAtStep, updateStartingAtEpoch } = this.#options;
+    if (step <= updateStartingAtStep || trainer.currentEpoch < updateStartingAtEpoch) return;
+    if ((step - 1) % updateEveryNSteps !== 0) return;
+    this.#weights.add(decay);
+    this.#updates++;
+  }
+
+  onValidationStart(): void {
+    this.#weights.swapIn();
+  }
+
+  onValidationEnd(): void {
+    this.#weights.swapOut();
+  }
+
+  onInterrupt(): void {
+    this.#weights.swapOut(); // within validation there is no end of it
+  }
+
+  onTrainEnd(): void {
+    this.#weights.swapIn();
+  }
+
+  onFitEnd(): void {
+    this.#weights.park();
+  }
+
+  onException(): void {
+    this.#weights.swapOut();
+    this.#weights.park();
+  }
+
+  onSaveCheckpoint(_trainer: TrainerView, _module: ModuleView, checkpoint: Checkpoint): void {
+    this.#weights.save(checkpoint, { asModel: true });
+  }
+
+  stateDict(): JsonObject {
+    return { updates: this.#updates };
+  }
+
+  loadStateDict(state: JsonObject): void {
+    this.#updates = state.updates as number;
+  }
+}

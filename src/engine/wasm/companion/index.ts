@@ -1,0 +1,19 @@
+/** Puts the training kernels on the companion module, over the composed ones: registered after them. */
+import { accelerateConvolution } from './convolution.ts';
+import { accelerateElementwise } from './elementwise.ts';
+import { accelerateMatMul } from './mat-mul.ts';
+import { accelerateBatchNorm } from './norm.ts';
+import { accelerateOptimizers } from './optimizers.ts';
+import { acceleratePooling } from './pool.ts';
+import { accelerateReductions } from './reductions.ts';
+
+/** Registers all of it. */
+export function accelerateWasm(): void {
+  accelerateMatMul();
+  accelerateConvolution();
+  acceleratePooling();
+  accelerateReductions();
+  accelerateElementwise();
+  accelerateBatchNorm();
+  accelerateOptimizers();
+}

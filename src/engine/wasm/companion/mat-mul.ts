@@ -1,0 +1,73 @@
+/** Matrix products on the companion: all four orientations at one speed, batches in place, nothing transposed first. */
+import * as tf from '../../../core/tf.ts';
+import type { Info, Workspace } from '../kernels.ts';
+import { broadcastIndex, measure } from '../mat-mul.ts';
+import { accelerate, type Bench, isFloat, PRODUCT_SCRATCH, panelBytes, sizeOf } from './accelerate.ts';
+
+/** Registers BatchMatMul and _FusedMatMul. */
+export function accelerateMatMul(): void {
+  accelerate<tf.BatchMatMulAttrs>(tf.BatchMatMul, batchMatMul);
+  accelerate<tf._FusedMatMulAttrs>(tf._FusedMatMul, (inputs, attrs, { work }) => {
+    const { a, b, bias, preluActivationWeights } = inputs as { a: Info; b: Info } & Record<string, Info | undefined>;
+    if (!isFloat(a) || !isFloat(b)) return undefined;
+    const { transposeA, transposeB } = attrs;
+    const product = work.run(tf.BatchMatMul, { a, b }, { transposeA, transposeB });
+    return finish(product, { bias, preluActivationWeights }, attrs, work);
+  });
+}
+
+interface Finishing {
+  readonly bias: Info | undefined;
+  readonly preluActivationWeights: Info | undefined;
+}
+
+const ACTIVATIONS: Readonly<Record<string, string>> = {
+  relu: tf.Relu,
+  relu6: tf.Relu6,
+  elu: tf.Elu,
+  sigmoid: tf.Sigmoid,
+};
+
+/** Adds the bias and applies the activation of a fused kernel, by the kernels that do just that. */
+export function finish(
+  product: Info,
+  { bias, preluActivationWeights }: Finishing,
+  { activation, leakyreluAlpha }: { activation: string; leakyreluAlpha?: number | undefined },
+  work: Workspace,
+): Info {
+  const x = bias ? work.run(tf.Add, { a: product, b: bias }) : product;
+  if (activation === 'linear' || !activation) return x;
+  if (activation === 'leakyrelu') return work.run(tf.LeakyRelu, { x }, { alpha: leakyreluAlpha });
+  if (activation === 'prelu') return work.run(tf.Prelu, { x, alpha: preluActivationWeights as Info });
+  const kernel = ACTIVATIONS[activation];
+  tf.util.assert(kernel !== undefined, () => `activation ${activation} is not known to fused kernels`);
+  return work.run(kernel as string, { x });
+}
+
+function batchMatMul(inputs: Record<string, Info>, attrs: tf.BatchMatMulAttrs, bench: Bench): Info | undefined {
+  const { a, b } = inputs as { a: Info; b: Info };
+  if (!isFloat(a) || !isFloat(b)) return undefined;
+  const { m, k, n, batchA, batchB, batch } = measure(a, b, attrs);
+  const count = sizeOf(batch);
+  if (m * k * n * count === 0) return undefined;
+  const { run, work } = bench;
+  const out = work.allocate([...batch, m, n]);
+  const panels = work.reserve(panelBytes(k, n) + PRODUCT_SCRATCH);
+  const scratch = panels + panelBytes(k, n);
+  const [fromA, fromB, to] = [work.address(a), work.address(b), work.address(out)];
+  const { transposeA, transposeB } = attrs;
+  const pack = (at: number) => run.packColumns(at, panels, k, n, transposeB ? k : n, transposeB ? 1 : 0, 0, k);
+  const multiply = (left: number, rows: number, at: number) =>
+    run.matMul(left, panels, at, n, k, transposeA ? m : k, transposeA ? 1 : 0, 0, rows, scratch);
+  if (sizeOf(batchB) === 1 && (count === 1 || !transposeA)) {
+    pack(fromB);
+    multiply(fromA, m * count, to);
+    return out;
+  }
+  const [indexA, indexB] = [broadcastIndex(batchA, batch), broadcastIndex(batchB, batch)];
+  for (let i = 0; i < count; i++) {
+    pack(fromB + indexB(i) * k * n * 4);
+    multiply(fromA + indexA(i) * m * k * 4, m, to + i * m * n * 4);
+  }
+  return out;
+}
