@@ -9,7 +9,7 @@ import {
   ImageClassificationModel,
   type ImageClassificationOptions,
 } from '../module/image-classification-model.ts';
-import type { StepResult } from '../module/lightning-module.ts';
+import type { StepResult } from '../module/module-host.ts';
 import { type Teacher, type TeacherLogits, teacherLogits } from './teacher.ts';
 
 /** Options of {@link DistillationModule}: those of the student, and how it is taught. */

@@ -8,7 +8,8 @@ import { crossEntropy } from '../losses/cross-entropy.ts';
 import { checkLabels } from '../losses/labels.ts';
 import { accuracy } from '../metrics/accuracy.ts';
 import { Adam, AdamW, cosineWithWarmup, type Optimizer, SGD } from '../optim/index.ts';
-import { LightningModule, type StepResult } from './lightning-module.ts';
+import { LightningModule } from './lightning-module.ts';
+import type { StepResult } from './module-host.ts';
 import type { ConfiguredOptimizers } from './optimizer-config.ts';
 
 /** A batch of images with their labels. */

@@ -7,5 +7,6 @@ export {
   ImageClassificationModel,
   type ImageClassificationOptions,
 } from './image-classification-model.ts';
-export { type GradientClipping, LightningModule, type StepResult } from './lightning-module.ts';
+export { LightningModule } from './lightning-module.ts';
+export type { GradientClipping, ManualOptimizer, StepResult } from './module-host.ts';
 export type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from './optimizer-config.ts';

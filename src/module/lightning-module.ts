@@ -2,20 +2,13 @@
  * The class that users extend: what a model computes in a step, how it is optimized, and which hooks it wants.
  * The trainer does the rest.
  */
-import type {
-  Callback,
-  Gradients,
-  HyperParameters,
-  LogOptions,
-  LogValue,
-  ModuleView,
-  TrainerView,
-} from '../core/contracts.ts';
+import type { Gradients, HyperParameters, LogOptions, LogValue, ModuleView, TrainerView } from '../core/contracts.ts';
 import type * as tf from '../core/tf.ts';
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
 import { plainHyperparameters } from './hyperparameters.ts';
 import { notAttached, withoutForward } from './module-errors.ts';
 import type { ModuleHookMethods } from './module-hooks.ts';
+import type { GradientClipping, ManualOptimizer, ModuleHost, ModuleSteps, StepResult } from './module-host.ts';
 import type { ConfiguredOptimizers } from './optimizer-config.ts';
 import {
   type FoundVariable,
@@ -26,38 +19,12 @@ import {
   setTrainable,
 } from './variables.ts';
 
-/** What a training step may return: the loss, an object with it, or nothing, which skips the batch. */
-export type StepResult = tf.Tensor | { readonly loss: tf.Tensor; readonly [extra: string]: unknown } | undefined | void;
-
-/** How gradients are clipped: the trainer's flags `gradientClipVal` and `gradientClipAlgorithm`. */
-export interface GradientClipping {
-  readonly value: number | undefined;
-  readonly algorithm: 'norm' | 'value';
-}
-
-/** What a running trainer is to its module. */
-export interface ModuleHost {
-  readonly trainer: TrainerView;
-  log(name: string, value: LogValue, options: LogOptions): void;
-}
-
 /** Connects a module to the trainer that runs it, or disconnects it. For the trainer alone. */
 export let attachHost: (module: LightningModule<never>, host: ModuleHost | undefined) => void;
 /** Whether a trainer runs a module now. For the trainer alone. */
 export let isAttached: (module: LightningModule<never>) => boolean;
 
-export interface LightningModule<B = unknown> extends ModuleHookMethods {
-  /** What the network computes. Used by `predictStep` unless that is overridden. */
-  forward?(...inputs: never[]): unknown;
-  /** One validation batch: log metrics, return whatever `onValidationBatchEnd` should see. */
-  validationStep?(batch: B, batchIdx: number, dataloaderIdx: number): unknown;
-  /** One test batch. */
-  testStep?(batch: B, batchIdx: number, dataloaderIdx: number): unknown;
-  /** Builds parts of the module late, when the engine runs. Called once in the life of a module. */
-  configureModel?(): void | Promise<void>;
-  /** Callbacks that belong to the module; one of a class that the trainer has already replaces the trainer's. */
-  configureCallbacks?(): Callback | readonly Callback[];
-}
+export interface LightningModule<B = unknown> extends ModuleHookMethods, ModuleSteps<B> {}
 
 /**
  * The base of every trainable module. Generic in its batch.
@@ -80,6 +47,11 @@ export interface LightningModule<B = unknown> extends ModuleHookMethods {
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
 export abstract class LightningModule<B = unknown> implements ModuleView {
+  /**
+   * Set it to `false` to optimize by hand: `trainingStep` then calls {@link optimizers}, {@link manualBackward} and
+   * `optimizer.step(gradients)`, and steps the schedulers itself. The trainer neither accumulates nor clips.
+   */
+  automaticOptimization = true;
   #training = true;
   #frozen = false;
   #hparams: HyperParameters = {};
@@ -95,7 +67,7 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
   /** One training batch: returns the loss, a scalar that depends on the parameters. */
   abstract trainingStep(batch: B, batchIdx: number): StepResult;
 
-  /** The optimizer and its scheduler. Without one, `fit` throws a ConfigError. */
+  /** The optimizer and its scheduler, or an array of several. Without one, `fit` throws a ConfigError. */
   configureOptimizers(): ConfiguredOptimizers | Promise<ConfiguredOptimizers> {
     return undefined;
   }
@@ -132,6 +104,37 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
   lrSchedulerStep(scheduler: LRScheduler | ReduceLROnPlateau, metric: number | undefined): void {
     if (scheduler instanceof ReduceLROnPlateau) scheduler.step(metric as number);
     else scheduler.step();
+  }
+
+  /**
+   * The optimizers, in the order of `configureOptimizers`, for a module that steps them itself.
+   *
+   * @throws ConfigError `not-manual` unless `automaticOptimization` is false and the module is being trained
+   */
+  optimizers(): readonly ManualOptimizer[] {
+    return manual(this.constructor.name, this.#host).optimizers;
+  }
+
+  /** The learning-rate schedulers, in the order of the optimizers, for a module that steps them itself. */
+  lrSchedulers(): readonly (LRScheduler | ReduceLROnPlateau)[] {
+    return manual(this.constructor.name, this.#host).schedulers;
+  }
+
+  /**
+   * Differentiates a loss, in a training step with `automaticOptimization = false`. Log the loss within the function.
+   *
+   * @param optimizer gradients are taken of its parameters alone; all others are as if frozen. Default: of all parameters
+   * @returns gradients by variable name, disposed of when the step returns
+   * @throws ConfigError `not-manual`; NonFiniteError for a loss that is NaN or infinite
+   *
+   * @example
+   * ```ts
+   * const [generator] = this.optimizers();
+   * generator.step(this.manualBackward(() => this.generatorLoss(batch), generator));
+   * ```
+   */
+  manualBackward(loss: () => tf.Tensor, optimizer?: ManualOptimizer): Gradients {
+    return manual(this.constructor.name, this.#host).backward(loss, optimizer);
   }
 
   /** True in training, false in validation, test and prediction. Hand it to `apply`: `{ training: this.training }`. */
@@ -249,6 +252,11 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
     this.#frozen = frozen;
     for (const nested of nestedModules(this)) nested.#setFrozen(frozen);
   }
+}
+
+function manual(moduleName: string, host: ModuleHost | undefined): ReturnType<ModuleHost['manual']> {
+  if (host === undefined) throw notAttached(moduleName);
+  return host.manual();
 }
 
 /** The modules in a module's public fields. For the trainer alone. */

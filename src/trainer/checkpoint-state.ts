@@ -3,7 +3,13 @@ import type { Callback, Checkpoint, Json, JsonObject } from '../core/contracts.t
 import { CheckpointError } from '../core/errors.ts';
 import type { RandomState } from '../core/random.ts';
 import { globalRandom } from '../core/seed.ts';
-import { collectOptimizer, collectWindow, restoreOptimizer, restoreWindow } from './gradient-state.ts';
+import {
+  collectOptimizer,
+  collectOtherOptimizers,
+  collectWindow,
+  restoreOptimizers,
+  restoreWindow,
+} from './gradient-state.ts';
 import type { BatchSource } from './loaders.ts';
 import type { LogDeskState } from './log-desk.ts';
 import type { ProgressState } from './progress.ts';
@@ -42,7 +48,8 @@ function collectTraining(session: Session, callbacks: readonly Callback[], { sta
     owesRow: session.owesRow,
     owedEpochRow: owedEpochRow(session) as Json,
     window: collectWindow(session, tensors),
-    optimizer: collectOptimizer(session, tensors),
+    optimizer: collectOptimizer(session, 0, tensors),
+    otherOptimizers: collectOtherOptimizers(session, tensors),
     schedulers: optimization.schedulerStates(),
     callbacks: Object.fromEntries(withState.map((callback) => [stateKey(callback), callback.stateDict?.() ?? {}])),
     log: { ...log, train: resumePoint?.book ?? log.train } as unknown as Json,
@@ -83,7 +90,7 @@ export function restoreTraining(session: Session, callbacks: readonly Callback[]
   session.isLastBatch = state.isLastBatch as boolean;
   session.unsettled = (state.unsettled as UnsettledBatch | null) ?? undefined;
   session.owesRow = session.unsettled !== undefined && state.owesRow === true;
-  restoreOptimizer(session, checkpoint);
+  restoreOptimizers(session, checkpoint);
   restoreWindow(session, checkpoint);
   session.optimization.loadSchedulerStates(state.schedulers as JsonObject[]);
   const saved = state.callbacks as Record<string, JsonObject>;

@@ -1,30 +1,66 @@
 /** The optimizer and the open accumulation window in a checkpoint: everything that belongs to a parameter. */
-import type { Checkpoint, HostTensor, JsonObject } from '../core/contracts.ts';
+import type { Checkpoint, HostTensor, Json, JsonObject } from '../core/contracts.ts';
+import { CheckpointError } from '../core/errors.ts';
 import { fromHost, toHost } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
-import type { OptimizerState } from '../optim/index.ts';
+import type { ResolvedOptimizer } from '../module/optimizer-config.ts';
+import type { Optimizer, OptimizerState } from '../optim/index.ts';
 import type { Session } from './session.ts';
 
-/** The optimizer's state, its tensors moved into `tensors`. */
-export function collectOptimizer(session: Session, tensors: Map<string, HostTensor>): JsonObject {
-  const { tensors: slots, ...rest } = session.optimization.optimizer.stateDict(namer(session));
+/** Where the tensors of the i-th optimizer are: the first has had its prefix since there was but one. */
+const prefixOf = (index: number): string => (index === 0 ? 'optimizer/' : `optimizer@${index}/`);
+
+/** The state of one optimizer, its tensors moved into `tensors`. */
+export function collectOptimizer(session: Session, index: number, tensors: Map<string, HostTensor>): JsonObject {
+  const { optimizer } = session.optimization.all[index] as ResolvedOptimizer;
+  const { tensors: slots, ...rest } = optimizer.stateDict(namer(session));
   for (const [name, own] of Object.entries(slots)) {
-    for (const [slot, tensor] of Object.entries(own)) tensors.set(`optimizer/${name}/${slot}`, toHost(tensor));
+    for (const [slot, tensor] of Object.entries(own)) tensors.set(`${prefixOf(index)}${name}/${slot}`, toHost(tensor));
   }
   return rest as unknown as JsonObject;
 }
 
-/** Puts the optimizer's state back. */
-export function restoreOptimizer(session: Session, { state, tensors }: Checkpoint): void {
+/** The states of the optimizers after the first. */
+export function collectOtherOptimizers(session: Session, tensors: Map<string, HostTensor>): JsonObject[] {
+  return session.optimization.all.slice(1).map((_, i) => collectOptimizer(session, i + 1, tensors));
+}
+
+/**
+ * Puts the state of every optimizer back.
+ *
+ * @throws CheckpointError `optimizer-count` when the checkpoint has another number of them
+ */
+export function restoreOptimizers(session: Session, { state, tensors }: Checkpoint): void {
+  const { all } = session.optimization;
+  const states = [state.optimizer, ...((state.otherOptimizers as Json[] | undefined) ?? [])];
+  if (states.length !== all.length) {
+    throw new CheckpointError('The checkpoint does not fit the module', {
+      code: 'optimizer-count',
+      expected: `${all.length} optimizers, as \`configureOptimizers\` returns`,
+      got: String(states.length),
+    });
+  }
+  all.forEach(({ optimizer }, i) => {
+    restoreOptimizer(optimizer, states[i] as object, { prefix: prefixOf(i), tensors, nameOf: namer(session) });
+  });
+}
+
+interface SavedTensors {
+  readonly prefix: string;
+  readonly tensors: Checkpoint['tensors'];
+  readonly nameOf: (variable: tf.Variable) => string;
+}
+
+function restoreOptimizer(optimizer: Optimizer, saved: object, { prefix, tensors, nameOf }: SavedTensors): void {
   const slots: Record<string, Record<string, tf.Tensor>> = {};
   try {
     for (const [key, tensor] of tensors) {
-      const [, name, slot] = /^optimizer\/(.*)\/([^/]+)$/.exec(key) ?? [];
+      if (!key.startsWith(prefix)) continue;
+      const [, name, slot] = /^(.*)\/([^/]+)$/.exec(key.slice(prefix.length)) ?? [];
       if (name === undefined || slot === undefined) continue;
       slots[name] = { ...slots[name], [slot]: fromHost(tensor) };
     }
-    const saved = { ...(state.optimizer as object), tensors: slots } as OptimizerState;
-    session.optimization.optimizer.loadStateDict(saved, namer(session));
+    optimizer.loadStateDict({ ...saved, tensors: slots } as OptimizerState, nameOf);
   } finally {
     tf.dispose(slots as unknown as tf.TensorContainer);
   }

@@ -12,6 +12,8 @@ import type { ResolvedTrainerOptions } from './options.ts';
 export interface FitOptions {
   /** Resume from this checkpoint: a path, `'last'` or `'best'`. */
   ckptPath?: string | undefined;
+  /** Ends the run as the first Ctrl-C does: after the running batch, with status `'interrupted'`. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Loaders for training and validation, or a data module that has them. */
@@ -24,6 +26,8 @@ export type FitData<B> =
 export interface EvaluationOptions {
   /** Use the weights of this checkpoint: a path, `'last'` or `'best'`. Default: the module's own. */
   ckptPath?: string | undefined;
+  /** Ends the run after the running batch, with status `'interrupted'`; what has been done by then is returned. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Loaders to evaluate, or a data module that has them. */
@@ -33,6 +37,7 @@ export type EvaluationData<B> = Loaders<B> | LightningDataModule | { datamodule:
 export interface ResolvedData {
   readonly datamodule: LightningDataModule | undefined;
   readonly ckptPath: string | undefined;
+  readonly signal: AbortSignal | undefined;
   trainSource(options: ResolvedTrainerOptions): Promise<BatchSource>;
   valSources(options: ResolvedTrainerOptions): Promise<BatchSource[]>;
   evaluationSources(options: ResolvedTrainerOptions): Promise<BatchSource[]>;
@@ -40,20 +45,32 @@ export interface ResolvedData {
 
 const isDataModule = (value: unknown): value is LightningDataModule => value instanceof LightningDataModule;
 
+const signalSchema = () => anyThat<AbortSignal>('an AbortSignal', (value) => value instanceof AbortSignal).optional();
+
 const fitSchema = z.strictObject({
   train: z.unknown().optional(),
   val: z.unknown().optional(),
   datamodule: anyThat<LightningDataModule>('a LightningDataModule', isDataModule).optional(),
   ckptPath: text("a path, 'last' or 'best'").optional(),
+  signal: signalSchema(),
 });
-const optionsSchema = z.strictObject({ ckptPath: text("a path, 'last' or 'best'").optional() });
+const optionsSchema = z.strictObject({
+  ckptPath: text("a path, 'last' or 'best'").optional(),
+  signal: signalSchema(),
+});
 
 /** Sorts out the arguments of `fit`. */
 export function resolveFitData(data: unknown, second: unknown, third: unknown): ResolvedData {
   const isNamed = isDataModule(data) || (isPlainObject(data) && !isIterable(data));
   const named = isDataModule(data) ? { datamodule: data } : isNamed ? data : { train: data, val: second };
   const options = parseOptions('trainer.fit', optionsSchema, isNamed ? second : third);
-  const { train, val, datamodule, ckptPath = options.ckptPath } = parseOptions('trainer.fit', fitSchema, named);
+  const {
+    train,
+    val,
+    datamodule,
+    ckptPath = options.ckptPath,
+    signal = options.signal,
+  } = parseOptions('trainer.fit', fitSchema, named);
   if (datamodule !== undefined && (train !== undefined || val !== undefined)) {
     throw new ConfigError('trainer.fit', {
       code: 'conflicting-data',
@@ -66,6 +83,7 @@ export function resolveFitData(data: unknown, second: unknown, third: unknown): 
   return {
     datamodule,
     ckptPath,
+    signal,
     trainSource: async (flags) => {
       const loader = datamodule ? await datamodule.trainDataloader() : train;
       if (loader === undefined) throw missingLoader('fit', 'a data module with `trainDataloader`');
@@ -94,13 +112,14 @@ const LOADERS = { validate: 'valDataloader', test: 'testDataloader', predict: 'p
 
 /** Sorts out the arguments of `validate`, `test` and `predict`. */
 export function resolveEvaluationData(stage: Exclude<RunStage, 'fit'>, data: unknown, options: unknown): ResolvedData {
-  const { ckptPath } = parseOptions(`trainer.${stage}`, optionsSchema, options);
+  const { ckptPath, signal } = parseOptions(`trainer.${stage}`, optionsSchema, options);
   const inner = isPlainObject(data) && isDataModule(data.datamodule) ? data.datamodule : data;
   const datamodule = isDataModule(inner) ? inner : undefined;
   const none = (): Promise<never> => Promise.reject(missingLoader(stage, 'nothing to train on'));
   return {
     datamodule,
     ckptPath,
+    signal,
     trainSource: none,
     valSources: none,
     evaluationSources: async (flags) => {

@@ -5,8 +5,12 @@ import { type BatchLimit, isBatchLimit, isTimeSpan, type TimeSpan } from '../cor
 import { ConfigError } from '../core/errors.ts';
 import { anyThat, flag, oneOf, parseOptions, positiveNumber, text, wholeNumber } from '../core/options.ts';
 import { ENGINE_NAMES, type EngineName } from '../engine/types.ts';
+import { environmentDefaults } from './environment.ts';
 
-/** Options of {@link Trainer}. Counts are numbers, fractions are percentages: `10` is ten batches, `'25%'` a quarter. */
+/**
+ * Options of {@link Trainer}. Counts are numbers, fractions are percentages: `10` is ten batches, `'25%'` a quarter.
+ * What is left out is taken from the environment: `KELVIN_TRAINER_MAX_EPOCHS=3` for `maxEpochs`.
+ */
 export interface TrainerOptions {
   /** Which engine computes; `'auto'` (default) takes the fastest that can be started. */
   engine?: EngineName | 'auto' | undefined;
@@ -118,7 +122,9 @@ export type ResolvedTrainerOptions = ReturnType<typeof resolveTrainerOptions>;
  *
  * @throws ConfigError `unknown-option`, `invalid-option` or `conflicting-options`
  */
-export function resolveTrainerOptions(given: TrainerOptions) {
+export function resolveTrainerOptions(options: TrainerOptions) {
+  parseOptions('Trainer', schema, options);
+  const given: TrainerOptions = { ...options, ...environmentDefaults(schema, options) };
   const flags = parseOptions('Trainer', schema, given);
   if (flags.barebones) refuseWithBarebones(given);
   const dev = Number(flags.fastDevRun);

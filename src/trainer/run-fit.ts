@@ -8,6 +8,7 @@ import { sanityCheck } from './evaluation-loop.ts';
 import { fitLoop } from './fit-loop.ts';
 import type { ResolvedData } from './inputs.ts';
 import { emptyLoader } from './loaders.ts';
+import { refuseAutomaticFlags } from './manual-step.ts';
 import { Optimization } from './optimization.ts';
 import { resolveCheckpoint } from './resume.ts';
 import type { Session } from './session.ts';
@@ -35,6 +36,7 @@ export async function runFit(
   data: ResolvedData,
 ): Promise<Omit<FitResult, 'status'>> {
   const { module, hooks, options, progress, desk } = session;
+  if (!module.automaticOptimization) refuseAutomaticFlags(module.constructor.name, options);
   await configureOnce(module);
   const checkpoint = await resolveCheckpoint(data.ckptPath, callbacks, trainer.logDir);
   if (checkpoint !== undefined) {

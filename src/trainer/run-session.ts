@@ -7,6 +7,7 @@ import { arrangeCallbacks } from './attach-callbacks.ts';
 import { Dispatcher } from './dispatch.ts';
 import { refuseMisspelledHooks } from './hook-names.ts';
 import type { ResolvedData } from './inputs.ts';
+import { manualControl } from './manual-step.ts';
 import { Session } from './session.ts';
 import type { TrainerCore } from './trainer-state.ts';
 
@@ -33,6 +34,7 @@ export async function runSession<T>(
   if (core.session !== undefined) throw alreadyRunning(stage, core.session.stage);
   if (isAttached(module)) throw moduleInUse(stage, module);
   const session = open(host, stage, module);
+  const stopListening = listenToSignal(data.signal, session);
   try {
     await startEngine({ engine: core.options.engine });
     await data.datamodule?.prepareData();
@@ -49,12 +51,22 @@ export async function runSession<T>(
     await reportFailure(core, session, data, error);
     throw error;
   } finally {
+    stopListening();
     session.park();
     core.desk.settle();
     attachHost(module, undefined);
     core.session = undefined;
     if (session.hasOptimization) core.lastFit = session;
   }
+}
+
+/** Has an AbortSignal interrupt the session. Returns what ends that. */
+function listenToSignal(signal: AbortSignal | undefined, session: Session): () => void {
+  if (signal === undefined) return () => {};
+  const interrupt = (): void => session.interrupt();
+  if (signal.aborted) interrupt();
+  signal.addEventListener('abort', interrupt);
+  return () => signal.removeEventListener('abort', interrupt);
 }
 
 function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: LightningModule<never>): Session {
@@ -68,8 +80,13 @@ function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: L
   core.session = session;
   core.status = 'running';
   desk.reset();
+  let manual: ReturnType<typeof manualControl> | undefined;
   attachHost(module, {
     trainer: view,
+    manual: () => {
+      manual ??= manualControl(session);
+      return manual;
+    },
     log: (name, value, given) => desk.log(hooks.current, name, value, given),
   });
   return session;

@@ -54,6 +54,8 @@ export class Session {
   readonly window: AccumulationWindow = new AccumulationWindow();
   /** Batches of the open accumulation window, those included whose step returned nothing. */
   windowBatch = 0;
+  /** Steps that the module's optimizers have taken in the running batch, with manual optimization. */
+  handSteps = 0;
   /** Batches of a whole window; callbacks may change it. */
   accumulateGradBatches: number;
   train: BatchSource | undefined;

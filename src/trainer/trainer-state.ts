@@ -183,7 +183,7 @@ export abstract class TrainerState implements TrainerView {
     return this.core.desk.progressBarMetrics;
   }
   get optimizers(): readonly OptimizerLike[] {
-    return this.core.session?.hasOptimization ? [this.core.session.optimization.optimizer] : [];
+    return this.core.session?.hasOptimization ? this.core.session.optimization.all.map((each) => each.optimizer) : [];
   }
   get learningRates(): Metrics {
     return this.core.session?.hasOptimization ? this.core.session.optimization.learningRates : {};

@@ -3,12 +3,16 @@
  * Everything that a step makes is disposed of here, also when a hook throws.
  */
 import type { Gradients, StepOutput } from '../core/contracts.ts';
-import { ConfigError, NonFiniteError, show } from '../core/errors.ts';
-import { batchSizeOf, disposeTensors, isPlainObject, readScalar } from '../core/tensors.ts';
+import { batchSizeOf, disposeTensors, isPlainObject } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
-import { readsAreCheap } from '../engine/info.ts';
+import type { ResolvedOptimizer } from '../module/optimizer-config.ts';
+import type { Optimizer } from '../optim/index.ts';
+import { checkLoss, lossesOf, lossOf, withoutMissing } from './loss.ts';
+import { trainByHand } from './manual-step.ts';
+import { parametersOf } from './optimization.ts';
 import { keepTensors, refusePromise } from './outputs.ts';
 import type { Session } from './session.ts';
+import { anchor, SeveralGradients } from './several-losses.ts';
 import { explainStepError } from './step-errors.ts';
 import { dropTape } from './tape.ts';
 
@@ -26,6 +30,7 @@ export async function trainOnBatch(
   isLast: boolean,
 ): Promise<StepOutput> {
   const { window } = session;
+  if (!session.module.automaticOptimization) return trainByHand(session, batch, batchIdx);
   const pass = differentiate(session, batch, batchIdx);
   try {
     if (pass !== undefined) {
@@ -50,34 +55,58 @@ export async function trainOnBatch(
 
 /** Updates the parameters with the gradients of the window. */
 async function closeWindow(session: Session, batchIdx: number): Promise<void> {
-  const { window, module, progress, hooks } = session;
-  const { optimizer } = session.optimization;
+  const { window, progress, optimization } = session;
   session.windowBatch = 0;
   progress.closedWindows++;
   if (window.batches === 0) return; // every step of the window returned nothing
   const gradients = window.close();
   try {
-    await hooks.fire('beforeOptimizerStep', optimizer, gradients);
     let steps = 0;
-    tf.tidy(() => {
-      const clipped = clip(session, gradients);
-      const apply = (): void => {
-        optimizer.step(clipped);
-        steps = 1;
-      };
-      const step = (): void => module.optimizerStep(progress.epoch, batchIdx, optimizer, apply);
-      refusePromise(`${module.constructor.name}.optimizerStep`, hooks.inStep('optimizerStep', step));
-    });
-    progress.optimizerStep += steps;
+    for (const each of optimization.all) {
+      const own = optimization.all.length === 1 ? gradients : gradientsOf(each, gradients);
+      if (own !== undefined) steps += await stepOptimizer(session, each.optimizer, own, batchIdx);
+    }
+    if (steps > 0) progress.optimizerStep++;
   } finally {
     disposeTensors(gradients);
   }
 }
 
-function clip({ module, hooks, options, optimization }: Session, gradients: Gradients): Gradients {
+/** The gradients of an optimizer's parameters; `undefined` when the window has none. */
+function gradientsOf({ optimizer }: ResolvedOptimizer, gradients: Gradients): Gradients | undefined {
+  const own = parametersOf(optimizer).flatMap(({ name }) => {
+    const gradient = gradients[name];
+    return gradient === undefined ? [] : [[name, gradient] as const];
+  });
+  return own.length === 0 ? undefined : Object.fromEntries(own);
+}
+
+/** Clips and steps. Returns the number of steps taken: 0 when the module left it out. */
+async function stepOptimizer(
+  session: Session,
+  optimizer: Optimizer,
+  gradients: Gradients,
+  batchIdx: number,
+): Promise<number> {
+  const { module, hooks, progress } = session;
+  await hooks.fire('beforeOptimizerStep', optimizer, gradients);
+  let steps = 0;
+  tf.tidy(() => {
+    const clipped = clip(session, optimizer, gradients);
+    const apply = (): void => {
+      optimizer.step(clipped);
+      steps = 1;
+    };
+    const step = (): void => module.optimizerStep(progress.epoch, batchIdx, optimizer, apply);
+    refusePromise(`${module.constructor.name}.optimizerStep`, hooks.inStep('optimizerStep', step));
+  });
+  return steps;
+}
+
+function clip({ module, hooks, options }: Session, optimizer: Optimizer, gradients: Gradients): Gradients {
   const clipping = { value: options.gradientClipVal, algorithm: options.gradientClipAlgorithm };
   const clipped = hooks.inStep('configureGradientClipping', () =>
-    module.configureGradientClipping(optimization.optimizer, gradients, clipping),
+    module.configureGradientClipping(optimizer, gradients, clipping),
   );
   return refusePromise(`${module.constructor.name}.configureGradientClipping`, clipped);
 }
@@ -85,77 +114,44 @@ function clip({ module, hooks, options, optimization }: Session, gradients: Grad
 /** Forward and backward pass in one tidy. `undefined` when the step returned nothing: the batch is skipped. */
 function differentiate(session: Session, batch: unknown, batchIdx: number): Differentiated | undefined {
   const { module, hooks } = session;
-  const { optimizer, parameters } = session.optimization;
+  const { all, parameters } = session.optimization;
   let extras: Record<string, unknown> = {};
+  let several: SeveralGradients | undefined;
   const forward = (): tf.Scalar => {
     const result: unknown = hooks.inStep('trainingStep', () => module.trainingStep(batch as never, batchIdx));
     if (result === undefined || result === null) throw new SkippedBatch();
-    const loss = lossOf(module.constructor.name, result);
-    if (isPlainObject(result)) {
+    const isObject = isPlainObject(result);
+    const losses = isObject && hasLosses(result) ? lossesOf(module.constructor.name, result.losses, all) : undefined;
+    const loss = losses === undefined ? lossOf(module.constructor.name, result) : undefined;
+    if (isObject) {
       const { loss: _, ...others } = result;
       extras = keepTensors(others);
     }
-    if (session.window.batches === 0) hooks.fire('beforeZeroGrad', optimizer);
-    hooks.fire('beforeBackward', loss);
-    return loss;
+    if (session.window.batches === 0) for (const { optimizer } of all) hooks.fire('beforeZeroGrad', optimizer);
+    if (loss !== undefined) {
+      hooks.fire('beforeBackward', loss);
+      return loss;
+    }
+    several = new SeveralGradients();
+    several.add(losses ?? [], hooks);
+    return anchor(parameters);
   };
   try {
     const { value, grads } = tf.tidy(() => tf.variableGrads(forward, parameters));
-    return { output: { ...extras, loss: value }, gradients: withoutMissing(grads) };
+    if (several === undefined) return { output: { ...extras, loss: value }, gradients: withoutMissing(grads) };
+    disposeTensors([value, grads]);
+    return { output: several.output(extras), gradients: several.gradients };
   } catch (error) {
     dropTape();
     disposeTensors(extras);
+    several?.dispose();
     if (error instanceof SkippedBatch) return undefined;
     throw explainStepError(error, module.constructor.name);
   }
 }
 
+const hasLosses = (result: Readonly<Record<string, unknown>>): boolean =>
+  result.loss === undefined && result.losses !== undefined;
+
 /** Leaves the forward pass when the step returned no loss. */
 class SkippedBatch extends Error {}
-
-function lossOf(moduleName: string, result: unknown): tf.Scalar {
-  const loss = isPlainObject(result) ? result.loss : result;
-  if (!(loss instanceof tf.Tensor)) {
-    refusePromise(`${moduleName}.trainingStep`, result);
-    throw new ConfigError(`${moduleName}.trainingStep`, {
-      code: 'invalid-step-result',
-      expected: 'the loss as a tensor, or an object with `loss`, or nothing',
-      got: show(result),
-    });
-  }
-  if (loss.size === 1) return loss.rank === 0 ? (loss as tf.Scalar) : tf.reshape(loss, []);
-  throw new ConfigError(`${moduleName}.trainingStep: the loss`, {
-    code: 'loss-not-scalar',
-    expected: 'a scalar',
-    got: `shape [${loss.shape}]`,
-    help: 'take its mean: `loss.mean()`',
-  });
-}
-
-function withoutMissing(gradients: Gradients): Record<string, tf.Tensor> {
-  const present: Record<string, tf.Tensor> = {};
-  for (const name in gradients) {
-    const gradient = gradients[name] as tf.Tensor | null;
-    if (gradient !== null) present[name] = gradient;
-  }
-  return present;
-}
-
-/** Reads the loss where that is cheap, else when a row is due anyway, and stops before a bad gradient is applied. */
-function checkLoss(session: Session, loss: tf.Scalar, batchIdx: number): void {
-  const { options, progress } = session;
-  if (!options.terminateOnNaN) return;
-  const every = options.logEveryNSteps || 50;
-  if (!readsAreCheap() && (progress.globalBatch + 1) % every !== 0) return;
-  const value = readScalar(loss);
-  if (Number.isFinite(value)) return;
-  throw new NonFiniteError(
-    `The loss of epoch ${progress.epoch}, batch ${batchIdx} (optimizer step ${progress.optimizerStep})`,
-    {
-      code: 'non-finite-loss',
-      expected: 'a finite number',
-      got: String(value),
-      help: 'lower the learning rate, set `gradientClipVal`, or look at this batch; the weights are those before it. `terminateOnNaN: false` goes on regardless',
-    },
-  );
-}
