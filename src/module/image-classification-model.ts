@@ -92,12 +92,13 @@ export class ImageClassificationModel extends LightningModule<ImageBatch> {
     return loss;
   }
 
-  override validationStep(batch: ImageBatch, batchIdx: number): void {
-    this.#evaluate('val', batch, batchIdx);
+  /** Returns the logits: callbacks that draw predictions need not compute them again. */
+  override validationStep(batch: ImageBatch, batchIdx: number): { logits: tf.Tensor2D } {
+    return this.#evaluate('val', batch, batchIdx);
   }
 
-  override testStep(batch: ImageBatch, batchIdx: number): void {
-    this.#evaluate('test', batch, batchIdx);
+  override testStep(batch: ImageBatch, batchIdx: number): { logits: tf.Tensor2D } {
+    return this.#evaluate('test', batch, batchIdx);
   }
 
   /** Class probabilities `[batch, classes]`. */
@@ -125,12 +126,13 @@ export class ImageClassificationModel extends LightningModule<ImageBatch> {
     if (y.rank === 1 && (batchIdx === 0 || readsAreCheap())) checkLabels(y, this.classes);
   }
 
-  #evaluate(prefix: 'val' | 'test', batch: ImageBatch, batchIdx: number): void {
+  #evaluate(prefix: 'val' | 'test', batch: ImageBatch, batchIdx: number): { logits: tf.Tensor2D } {
     this.checkBatch(batch, batchIdx);
     const logits = this.forward(batch.x);
     const labels = batch.y.rank === 1 ? batch.y : tf.argMax(batch.y, 1);
     this.log(`${prefix}_loss`, crossEntropy(logits, batch.y) as tf.Scalar);
     this.log(`${prefix}_acc`, accuracy(logits, labels as tf.Tensor1D), { progBar: true });
+    return { logits };
   }
 
   #makeOptimizer(): Optimizer {
