@@ -19,6 +19,7 @@ export type {
   OptimizerLike,
   RunStage,
   RunStatus,
+  SavedTensor,
   StepOutput,
   TrainerView,
 } from './core/contracts.ts';
@@ -26,7 +27,7 @@ export type { BatchLimit, TimeSpan } from './core/duration.ts';
 export { BackendError, CheckpointError, ConfigError, DataError, KelvinError, NonFiniteError } from './core/errors.ts';
 export { HOOK_NAMES, HOOKS, type HookArgs, type HookName, hookMethod, type ModuleHooks } from './core/hooks.ts';
 export { Random, type RandomState } from './core/random.ts';
-export { globalRandom, seedEverything } from './core/seed.ts';
+export { globalRandom, seedEverything, withSeed } from './core/seed.ts';
 export { type Alignment, formatTable } from './core/table.ts';
 export * as tf from './core/tf.ts';
 export type { AddedParamGroup, TrainerTools, TrainingTrial } from './core/tools.ts';

@@ -2,7 +2,7 @@
  * Sets of a module's weights beside the module: taken, put back, moved out of the engine, saved in checkpoints. Taking
  * them copies nothing: a variable's tensor is never written in place, so it can be held on to.
  */
-import type { Checkpoint, HostTensor } from '../core/contracts.ts';
+import type { Checkpoint, SavedTensor } from '../core/contracts.ts';
 import { fromHost, share, toHost } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 
@@ -10,7 +10,7 @@ import * as tf from '../core/tf.ts';
 export type Weights = ReadonlyMap<string, tf.Tensor>;
 
 /** Weights outside the engine. */
-export type HostWeights = ReadonlyMap<string, HostTensor>;
+export type HostWeights = ReadonlyMap<string, SavedTensor>;
 
 /** The module's weights as they are now. */
 export function takeWeights(variables: ReadonlyMap<string, tf.Variable>): Weights {

@@ -2,18 +2,18 @@
  * The safetensors format (https://github.com/huggingface/safetensors): eight bytes of header length, a JSON header with
  * name, dtype, shape and byte range of each tensor, then the bytes. It holds no code, and Python reads it as it is.
  */
-import type { HostTensor } from '../core/contracts.ts';
+import type { SavedTensor } from '../core/contracts.ts';
 
 /** Tensors and the free-form strings beside them. */
 export interface SafetensorsFile {
-  readonly tensors: Map<string, HostTensor>;
+  readonly tensors: Map<string, SavedTensor>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** A file that breaks the format; `checkpoint/store.ts` says which file it was. */
 export class SafetensorsFormatError extends Error {}
 
-type DType = HostTensor['dtype'];
+type DType = SavedTensor['dtype'];
 const TYPES = {
   F32: { dtype: 'float32', bytes: 4 },
   I32: { dtype: 'int32', bytes: 4 },
@@ -56,7 +56,7 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
 export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
   const { header, dataStart } = readHeader(file);
   const { __metadata__: metadata = {}, ...entries } = header;
-  const tensors = new Map<string, HostTensor>();
+  const tensors = new Map<string, SavedTensor>();
   for (const [name, entry] of Object.entries(entries)) {
     if (!isHeaderEntry(entry)) throw new SafetensorsFormatError(`its header is wrong about tensor '${name}'`);
     tensors.set(name, readTensor(name, entry, file.subarray(dataStart)));
@@ -85,7 +85,7 @@ function isHeaderEntry(value: unknown): value is HeaderEntry {
   return typeof dtype === 'string' && areCounts(shape) && areCounts(range) && range?.length === 2;
 }
 
-function readTensor(name: string, entry: HeaderEntry, data: Uint8Array): HostTensor {
+function readTensor(name: string, entry: HeaderEntry, data: Uint8Array): SavedTensor {
   const type = Object.hasOwn(TYPES, entry.dtype) ? TYPES[entry.dtype] : undefined;
   if (type === undefined) throw new SafetensorsFormatError(`tensor '${name}' has the unknown dtype ${entry.dtype}`);
   const [begin, end] = entry.data_offsets;
@@ -97,7 +97,7 @@ function readTensor(name: string, entry: HeaderEntry, data: Uint8Array): HostTen
   return { shape: entry.shape, dtype: type.dtype, data: typed(type.dtype, copy) };
 }
 
-function typed(dtype: DType, bytes: Uint8Array): HostTensor['data'] {
+function typed(dtype: DType, bytes: Uint8Array): SavedTensor['data'] {
   switch (dtype) {
     case 'float32':
       return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);

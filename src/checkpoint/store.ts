@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Checkpoint, HostTensor } from '../core/contracts.ts';
+import type { Checkpoint, SavedTensor } from '../core/contracts.ts';
 import { CheckpointError, messageOf } from '../core/errors.ts';
 import { removeAbandoned, syncDirectory, temporaryName, writeThrough } from './durable.ts';
 import { decodeSafetensors, encodeSafetensors, SafetensorsFormatError } from './safetensors.ts';
@@ -88,7 +88,7 @@ function parse(path: string, file: Buffer): Checkpoint {
       help: 'update kelvin',
     });
   }
-  return { state, tensors: tensors as Map<string, HostTensor> };
+  return { state, tensors: tensors as Map<string, SavedTensor> };
 }
 
 /** JSON that keeps NaN and the infinities: metrics may be such. */

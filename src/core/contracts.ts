@@ -56,11 +56,11 @@ export interface Checkpoint {
   /** JSON part: counters, callbacks, schedulers, random streams. Hooks may add keys of their own under `user`. */
   readonly state: { [key: string]: Json } & { user: { [key: string]: Json } };
   /** Tensor part, by name: `model/…`, `optimizer/…`. Data is on the host. */
-  readonly tensors: Map<string, HostTensor>;
+  readonly tensors: Map<string, SavedTensor>;
 }
 
-/** A tensor's content outside any engine. */
-export interface HostTensor {
+/** A tensor's content outside any engine, as a checkpoint holds it. */
+export interface SavedTensor {
   readonly shape: readonly number[];
   readonly dtype: 'float32' | 'int32' | 'bool';
   readonly data: Float32Array | Int32Array | Uint8Array;

@@ -34,6 +34,26 @@ export function seedEverything(seed: number): () => void {
   };
 }
 
+/**
+ * Seeds everything with {@link seedEverything}, runs `make`, and gives `Math.random` back: for making a module whose weights
+ * repeat.
+ *
+ * @throws ConfigError `invalid-seed`
+ *
+ * @example
+ * ```ts
+ * const net = withSeed(42, () => new Net());
+ * ```
+ */
+export function withSeed<T>(seed: number, make: () => T): T {
+  const restore = seedEverything(seed);
+  try {
+    return make();
+  } finally {
+    restore();
+  }
+}
+
 /** Runs `body` and puts the global stream back to where it was: what `body` draws changes nothing later. */
 export async function withIsolatedRandom<T>(body: () => Promise<T>): Promise<T> {
   const saved: RandomState = stream.state();

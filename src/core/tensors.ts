@@ -1,5 +1,5 @@
 /** Small things that are done to tensors everywhere: sharing their data, finding them in a batch, disposing of them. */
-import type { HostTensor } from './contracts.ts';
+import type { SavedTensor } from './contracts.ts';
 import * as tf from './tf.ts';
 
 /**
@@ -61,12 +61,12 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /** Copies a tensor out of the engine. */
-export function toHost(tensor: tf.Tensor): HostTensor {
-  const data = tensor.dataSync() as HostTensor['data'];
-  return { shape: [...tensor.shape], dtype: tensor.dtype as HostTensor['dtype'], data };
+export function toHost(tensor: tf.Tensor): SavedTensor {
+  const data = tensor.dataSync() as SavedTensor['data'];
+  return { shape: [...tensor.shape], dtype: tensor.dtype as SavedTensor['dtype'], data };
 }
 
 /** Copies a tensor into the engine. */
-export function fromHost({ shape, dtype, data }: HostTensor): tf.Tensor {
+export function fromHost({ shape, dtype, data }: SavedTensor): tf.Tensor {
   return tf.tensor(data, [...shape], dtype);
 }

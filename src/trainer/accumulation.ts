@@ -3,7 +3,7 @@
  * and the sum is divided by what the window really held, so that 4 x 8 samples give the gradient of 32, also in the last,
  * shorter window of an epoch.
  */
-import type { Gradients, HostTensor } from '../core/contracts.ts';
+import type { Gradients, SavedTensor } from '../core/contracts.ts';
 import { fromHost, toHost } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 
@@ -11,7 +11,7 @@ export class AccumulationWindow {
   #sums: Record<string, tf.Tensor> = {};
   #samples = 0; // 0: a single batch, whose gradients are not weighted
   #batches = 0;
-  #parked: Record<string, HostTensor> = {};
+  #parked: Record<string, SavedTensor> = {};
 
   /** Batches gathered so far. */
   get batches(): number {

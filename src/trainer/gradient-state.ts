@@ -1,5 +1,5 @@
 /** The optimizer and the open accumulation window in a checkpoint: everything that belongs to a parameter. */
-import type { Checkpoint, HostTensor, Json, JsonObject } from '../core/contracts.ts';
+import type { Checkpoint, Json, JsonObject, SavedTensor } from '../core/contracts.ts';
 import { CheckpointError } from '../core/errors.ts';
 import { fromHost, toHost } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
@@ -11,7 +11,7 @@ import type { Session } from './session.ts';
 const prefixOf = (index: number): string => (index === 0 ? 'optimizer/' : `optimizer@${index}/`);
 
 /** The state of one optimizer, its tensors moved into `tensors`. */
-export function collectOptimizer(session: Session, index: number, tensors: Map<string, HostTensor>): JsonObject {
+export function collectOptimizer(session: Session, index: number, tensors: Map<string, SavedTensor>): JsonObject {
   const { optimizer } = session.optimization.all[index] as ResolvedOptimizer;
   const { tensors: slots, ...rest } = optimizer.stateDict(namer(session));
   for (const [name, own] of Object.entries(slots)) {
@@ -21,7 +21,7 @@ export function collectOptimizer(session: Session, index: number, tensors: Map<s
 }
 
 /** The states of the optimizers after the first. */
-export function collectOtherOptimizers(session: Session, tensors: Map<string, HostTensor>): JsonObject[] {
+export function collectOtherOptimizers(session: Session, tensors: Map<string, SavedTensor>): JsonObject[] {
   return session.optimization.all.slice(1).map((_, i) => collectOptimizer(session, i + 1, tensors));
 }
 
@@ -67,7 +67,7 @@ function restoreOptimizer(optimizer: Optimizer, saved: object, { prefix, tensors
 }
 
 /** The open window, its gradients moved into `tensors`. */
-export function collectWindow(session: Session, tensors: Map<string, HostTensor>): JsonObject {
+export function collectWindow(session: Session, tensors: Map<string, SavedTensor>): JsonObject {
   const { sums, batches, samples } = session.window.state();
   const nameOf = namer(session);
   for (const parameter of session.optimization.parameters) {

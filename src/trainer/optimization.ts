@@ -1,7 +1,7 @@
 /** The optimizer of a run with its schedulers: set up from the module, stepped at their intervals, saved and restored. */
 
 import { missingMonitor } from '../callbacks/monitor.ts';
-import type { HostTensor, JsonObject, Metrics } from '../core/contracts.ts';
+import type { JsonObject, Metrics, SavedTensor } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
 import { fromHost, toHost } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
@@ -11,7 +11,7 @@ import { type Optimizer, type OptimizerState, ReduceLROnPlateau } from '../optim
 import { refusePromise } from './outputs.ts';
 
 type Slots<T> = Readonly<Record<string, Readonly<Record<string, T>>>>;
-type ParkedState = Omit<OptimizerState, 'tensors'> & { readonly tensors: Slots<HostTensor> };
+type ParkedState = Omit<OptimizerState, 'tensors'> & { readonly tensors: Slots<SavedTensor> };
 
 export class Optimization {
   readonly module: LightningModule<never>;

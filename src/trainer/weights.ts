@@ -1,5 +1,5 @@
 /** A module's weights and a checkpoint's: whether they fit, and setting the one from the other. */
-import type { Checkpoint, HostTensor } from '../core/contracts.ts';
+import type { Checkpoint, SavedTensor } from '../core/contracts.ts';
 import { CheckpointError } from '../core/errors.ts';
 import { fromHost, toHost } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
@@ -8,7 +8,7 @@ import type { LightningModule } from '../module/lightning-module.ts';
 const PREFIX = 'model/';
 
 /** The weights of a module, as a checkpoint holds them. */
-export function collectWeights(module: LightningModule<never>): Map<string, HostTensor> {
+export function collectWeights(module: LightningModule<never>): Map<string, SavedTensor> {
   const variables = [...module.namedVariables()];
   return new Map(variables.map(([name, variable]) => [PREFIX + name, toHost(variable)]));
 }

@@ -1,6 +1,6 @@
 /** `kelvin distill`: trains a student from a teacher, which is trained first if there is none, and compares them. */
 import { readCheckpoint } from '../../checkpoint/store.ts';
-import { seedEverything } from '../../core/seed.ts';
+import { withSeed } from '../../core/seed.ts';
 import { comparisonTable } from '../../distillation/comparison-table.ts';
 import { DistillationModule } from '../../distillation/distillation-module.ts';
 import { compareModels } from '../../distillation/evaluation.ts';
@@ -48,13 +48,13 @@ export function distill(settings: Settings, context: Context): Promise<ExitCode>
         note(io, `The teacher is saved: --teacher ${training.checkpoints.lastModelPath}`);
       }
       const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
-      const student = seeded(seed, () => makeStudent(settings, images, teacher.model));
+      const student = withSeed(seed, () => makeStudent(settings, images, teacher.model));
       models.push(student);
       const { training, result } = await train(settings, context, images, student, 'student');
       if (result.status === 'interrupted') return reportTraining(training, result, settings, io);
       const compared = { teacher: teacher.model, 'student distilled': student };
       if (settings.baseline) {
-        const alone = seeded(seed, () => buildClassifier(settings, images));
+        const alone = withSeed(seed, () => buildClassifier(settings, images));
         models.push(alone);
         const run = await train(settings, context, images, alone, 'baseline');
         if (run.result.status === 'interrupted') return reportTraining(run.training, run.result, settings, io);
@@ -124,14 +124,5 @@ function schedule({ temperature, temperatureSchedule, maxEpochs }: Settings): Te
       return { schedule: 'step', start: temperature, every: Math.max(1, Math.ceil(maxEpochs / 5)) };
     default:
       return temperatureSchedule satisfies never;
-  }
-}
-
-function seeded<T>(seed: number, make: () => T): T {
-  const restore = seedEverything(seed);
-  try {
-    return make();
-  } finally {
-    restore();
   }
 }

@@ -3,7 +3,7 @@
  * about and learns what may vary; the students see them as they are. What the distilled student gains, it has from the
  * teacher's answers alone: both students start from the same weights and see the same batches for as many epochs.
  */
-import { DataLoader, DistillationModule, ImageClassificationModel, mlp, randomShift, seedEverything } from 'kelvin';
+import { DataLoader, DistillationModule, ImageClassificationModel, mlp, randomShift, withSeed } from 'kelvin';
 import type { Digits } from './digits.ts';
 
 /** Sizes and durations of the demo. */
@@ -44,7 +44,7 @@ const IMAGE = [28, 28, 1] as const;
 
 /** The teacher: large, and regularised with dropout. */
 export function makeTeacher({ teacher: { hidden, dropout } }: Recipe, seed: number): ImageClassificationModel {
-  return seeded(seed, () => {
+  return withSeed(seed, () => {
     const encoder = mlp({ inputs: IMAGE, hidden, dropout });
     return new ImageClassificationModel({ encoder, classes: 10, learningRate: 1e-3 });
   });
@@ -57,7 +57,7 @@ export function makeStudent(
   teacher?: ImageClassificationModel,
 ): ImageClassificationModel {
   const { hidden, learningRate } = recipe.student;
-  return seeded(seed + 1, () => {
+  return withSeed(seed + 1, () => {
     const student = { encoder: mlp({ inputs: IMAGE, hidden }), classes: 10, learningRate };
     if (teacher === undefined) return new ImageClassificationModel(student);
     return new DistillationModule({ ...student, teacher, alpha: recipe.alpha, temperature: recipe.temperature });
@@ -74,13 +74,4 @@ export function makeLoaders({ train, val, test }: Digits, { batchSize }: Recipe,
     val: new DataLoader(val, { batchSize: 500 }),
     test: new DataLoader(test, { batchSize: 500 }),
   };
-}
-
-function seeded<T>(seed: number, make: () => T): T {
-  const restore = seedEverything(seed);
-  try {
-    return make();
-  } finally {
-    restore();
-  }
 }
