@@ -4,6 +4,7 @@
  */
 import { ConfigError, DataError } from '../core/errors.ts';
 import * as tf from '../core/tf.ts';
+import { type ConstraintOptions, maxNormed, withConstraints } from './max-norm.ts';
 import { type GradientsByName, type NameOf, Optimizer, type OptimizerState } from './optimizer.ts';
 import { checkDistinct, makeGroups, type OptionsSchema, type ParamGroup } from './param-groups.ts';
 import { groupStates, type ParamState, readState } from './state.ts';
@@ -25,8 +26,9 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
   readonly #states = new Map<tf.Variable, ParamState>();
 
   protected constructor(definition: OptimizerDefinition<G>, params: unknown, options: object) {
-    super(definition.type, makeGroups(definition.type, definition.schema, params, options) as G[]);
-    this.#definition = definition;
+    const schema = withConstraints(definition.schema);
+    super(definition.type, makeGroups(definition.type, schema, params, options) as G[]);
+    this.#definition = { ...definition, schema };
     this.#shared = options;
     this.#checkGroups(this.paramGroups);
   }
@@ -100,7 +102,8 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
     for (const slot in slots) tf.keep(slots[slot] as tf.Tensor);
     if (state) tf.dispose(state.slots);
     this.#states.set(param, { slots, scalars: next.scalars ?? {} });
-    param.assign(next.param);
+    const { maxNorm } = group as ConstraintOptions;
+    param.assign(maxNorm !== undefined && param.rank > 1 ? maxNormed(next.param, maxNorm, constant) : next.param);
   }
 
   #checkGroups(groups: readonly G[]): void {
