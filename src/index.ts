@@ -17,11 +17,13 @@ export type {
   Metrics,
   ModuleView,
   OptimizerLike,
+  RowAxis,
   RunStage,
   RunStatus,
   SavedTensor,
   StepOutput,
   TrainerView,
+  XAxis,
 } from './core/contracts.ts';
 export type { BatchLimit, TimeSpan } from './core/duration.ts';
 export { BackendError, CheckpointError, ConfigError, DataError, KelvinError, NonFiniteError } from './core/errors.ts';

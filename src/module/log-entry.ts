@@ -2,7 +2,7 @@
  * One logged key: its newest value and, when an epoch value is wanted, what has been gathered of the epoch. Tensors are
  * kept as they come and read late; at most {@link PENDING_CAP} wait to be read.
  */
-import type { LogValue, Reduction } from '../core/contracts.ts';
+import type { LogValue, Reduction, XAxis } from '../core/contracts.ts';
 import { readScalar, share } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 
@@ -13,6 +13,7 @@ export interface ResolvedLogOptions {
   readonly reduceFx: Reduction;
   readonly logger: boolean;
   readonly progBar: boolean;
+  readonly xAxis: XAxis;
 }
 
 /** How many unread tensors one key may hold before they are folded into the running value of the epoch. */

@@ -40,7 +40,7 @@ export async function evaluationLoop(
     book.epochEnded = true;
     desk.atBatch(undefined, -1);
     await hooks.fire(`${kind}EpochEnd`);
-    desk.write(book.epochRow(), session.rowStep, session.progress.epoch);
+    desk.write(book.epochRow(), session.rowPlace());
     session.undoneValidation = undefined;
     await hooks.fire(`${kind}End`);
     return book.resultsBySource(sources.length);
@@ -116,7 +116,8 @@ async function evaluateSource(
       await hooks.fire(`${kind}BatchStart`, batch, batchIdx, dataloaderIdx);
       output = runStep(session, stepName, () => module[stepName]?.(batch as never, batchIdx, dataloaderIdx));
       await hooks.fire(`${kind}BatchEnd`, output, batch, batchIdx, dataloaderIdx);
-      desk.write(book.stepRow(stamp), kind === 'validation' ? progress.validationBatches : stamp, undefined);
+      const step = kind === 'validation' ? progress.validationBatches : stamp;
+      desk.write(book.stepRow(stamp), { ...session.rowPlace(step), epoch: undefined });
       stamp++;
       if (kind === 'validation' && !session.sanityChecking) progress.validationBatches++;
     } finally {

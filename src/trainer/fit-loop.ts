@@ -3,7 +3,7 @@
  * and what is written where is told in the files beside this one.
  */
 import type { Metrics } from '../core/contracts.ts';
-import { disposeTensors } from '../core/tensors.ts';
+import { batchSizeOf, disposeTensors } from '../core/tensors.ts';
 import { validateWhileFitting } from './evaluation-loop.ts';
 import { type BatchSource, emptyLoader, iterate, release } from './loaders.ts';
 import type { Session } from './session.ts';
@@ -42,7 +42,7 @@ async function trainEpoch(session: Session, train: BatchSource): Promise<boolean
       const stepped = progress.optimizerStep > stepsBefore;
       if (stepped) optimization.afterOptimizerStep(progress.optimizerStep);
       if (isLast) optimization.afterLastBatch(epoch);
-      session.countBatch({ stepped });
+      session.countBatch({ stepped }, batchSizeOf(batch) ?? 1);
       await hooks.fire('trainBatchEnd', output, batch, batchIdx);
       session.writeStepRow();
     } finally {
@@ -91,7 +91,7 @@ async function endEpoch(session: Session, complete: boolean): Promise<void> {
     const metrics = (): Metrics => (awaitsValidation(session) ? book.callbackMetrics() : desk.callbackMetrics);
     const mayMiss = awaitsValidation(session);
     if (complete) optimization.afterMetrics('epoch', progress.epoch + 1, metrics, { mayMiss });
-    desk.write(book.epochRow(), session.rowStep, progress.epoch);
+    desk.write(book.epochRow(), session.rowPlace());
     session.epochRowWritten = true;
   };
   await hooks.fire('trainEpochEnd');

@@ -87,7 +87,7 @@ function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: L
       manual ??= manualControl(session);
       return manual;
     },
-    log: (name, value, given) => desk.log(hooks.current, name, value, given),
+    log: (name, value, given) => desk.log(hooks.current, name, value, given, module.defaultXAxis),
   });
   return session;
 }

@@ -78,7 +78,7 @@ export abstract class TrainerState implements TrainerView {
   }
 
   logMetrics(metrics: Metrics, step: number): void {
-    this.core.desk.write({ ...metrics }, step, undefined);
+    this.core.desk.writeAtStep(metrics, step);
   }
 
   get stage(): RunStage | undefined {
