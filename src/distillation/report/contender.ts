@@ -1,6 +1,7 @@
 /** A model as the comparison sees it, whether it is a tfjs model or a module: a forward pass and its variables. */
-import { ConfigError, show } from '../core/errors.ts';
-import * as tf from '../core/tf.ts';
+import { ConfigError, show } from '../../core/errors.ts';
+import * as tf from '../../core/tf.ts';
+import { endsInSoftmax } from '../teacher.ts';
 import type { Forward } from './stopwatch.ts';
 
 /** Any LightningModule with `forward`. */
@@ -12,6 +13,9 @@ export interface ComparedModule {
   namedVariables(): ReadonlyMap<string, tf.Variable>;
 }
 
+/** The least probability whose logarithm is taken: the least normal number of float32. */
+const TINY = 2 ** -126;
+
 /** What can be compared: a tfjs model or a module, giving logits or probabilities of shape `[batch, classes]`. */
 export type ComparedModel = tf.LayersModel | ComparedModule;
 
@@ -19,6 +23,8 @@ export type ComparedModel = tf.LayersModel | ComparedModule;
 export interface Contender {
   readonly name: string;
   readonly forward: Forward;
+  /** The same, as logits: a model that ends in a softmax is given back their like by taking the logarithm. */
+  readonly logits: Forward;
   readonly parameters: number;
   readonly bytes: number;
   /** Puts the model back into the mode that it was in. */
@@ -30,10 +36,11 @@ export function contender(name: string, model: ComparedModel): Contender {
   if (model instanceof tf.LayersModel) {
     const forward: Forward = (x) => model.apply(x, { training: false }) as tf.Tensor;
     const variables = model.weights.map((weight) => weight.read());
-    return { name, forward, ...sizeOf(variables), restore: () => {} };
+    const logits: Forward = endsInSoftmax(model) ? (x) => tf.log(tf.maximum(forward(x), TINY)) : forward;
+    return { name, forward, logits, ...sizeOf(variables), restore: () => {} };
   }
   if (!isModule(model)) {
-    throw new ConfigError(`compareModels: the model \`${name}\``, {
+    throw new ConfigError(`evaluateDistillation: the model \`${name}\``, {
       code: 'invalid-model',
       expected: 'a tf.LayersModel or a LightningModule with `forward`',
       got: show(model),
@@ -41,9 +48,11 @@ export function contender(name: string, model: ComparedModel): Contender {
   }
   const { training } = model;
   model.eval();
+  const forward: Forward = (x) => model.forward(x);
   return {
     name,
-    forward: (x) => model.forward(x),
+    forward,
+    logits: forward,
     ...sizeOf([...model.namedVariables().values()]),
     restore: () => void model.train(training),
   };
