@@ -3,6 +3,9 @@
 /** Maps values onto pixels. */
 export interface Scale {
   readonly at: (value: number) => number;
+  /** The values at the ends of the axis. */
+  readonly low: number;
+  readonly high: number;
   readonly ticks: readonly number[];
 }
 
@@ -10,6 +13,8 @@ export interface Scale {
 export interface ScaleOptions {
   /** Equal factors instead of equal differences. Values must be above 0. Default false. */
   readonly logarithmic?: boolean | undefined;
+  /** Values that the axis reaches to, whatever is drawn. Default: none. */
+  readonly include?: readonly number[] | undefined;
   /** No ticks between whole numbers. Default false. */
   readonly whole?: boolean | undefined;
 }
@@ -22,14 +27,15 @@ export const colourOf = (index: number): string => COLOURS[index % COLOURS.lengt
 
 /** A scale from the least to the greatest of `values`, from pixel `from` to pixel `to`. */
 export function scaleOf(values: readonly number[], from: number, to: number, options: ScaleOptions = {}): Scale {
-  const logarithmic = options.logarithmic === true && values.every((value) => value > 0);
+  const reached = [...values, ...(options.include ?? [])];
+  const logarithmic = options.logarithmic === true && reached.every((value) => value > 0);
   const measure = logarithmic ? Math.log : (value: number) => value;
-  let [low, high] = [Math.min(...values), Math.max(...values)];
+  let [low, high] = [Math.min(...reached), Math.max(...reached)];
   if (low === high) [low, high] = logarithmic ? [low / 2, high * 2] : [low - 0.5, high + 0.5];
   const span = measure(high) - measure(low);
   const at = (value: number): number => from + ((measure(value) - measure(low)) / span) * (to - from);
   const powers = logarithmic ? powersWithin(low, high) : [];
-  return { at, ticks: powers.length > 1 ? powers : roundsWithin(low, high, options.whole === true ? 1 : 0) };
+  return { at, low, high, ticks: powers.length > 1 ? powers : roundsWithin(low, high, options.whole === true ? 1 : 0) };
 }
 
 /** Multiples of 1, 2 or 5 times a power of ten, about five of them. */

@@ -1,5 +1,5 @@
 /** A line chart, or a scatter of labelled points, as an SVG picture that needs nothing from elsewhere. */
-import { colourOf, escaped, picture, type ScaleOptions, scaleOf, tickText } from './axis.ts';
+import { colourOf, escaped, picture, type Scale, type ScaleOptions, scaleOf, tickText } from './axis.ts';
 
 /** One line of a chart, or points of one colour. */
 export interface ChartSeries {
@@ -16,7 +16,7 @@ export interface LineChart {
   readonly series: readonly ChartSeries[];
   /** Points alone, without lines between them. Default false. */
   readonly scatter?: boolean | undefined;
-  /** A dashed line from corner to corner, for what should equal the x axis. Default false. */
+  /** A dashed line where y equals x. Default false. */
   readonly diagonal?: boolean | undefined;
   readonly xScale?: ScaleOptions | undefined;
   readonly yScale?: ScaleOptions | undefined;
@@ -37,7 +37,8 @@ const BOX = { left: 60, right: WIDTH - 120, top: 36, bottom: HEIGHT - 44 };
  * ```
  */
 export function lineChart(chart: LineChart): string {
-  const { title, x, y, series, diagonal = false } = chart;
+  const { title, x, y, diagonal = false } = chart;
+  const series = chart.series.filter(({ points }) => points.length > 0);
   const points = series.flatMap((one) => one.points);
   if (points.length === 0) return picture(WIDTH, 30, `${title}: nothing to show`, []);
   const xs = scaleOf(
@@ -64,23 +65,25 @@ export function lineChart(chart: LineChart): string {
     ),
     `<text x="${middle.x}" y="${HEIGHT - 8}" text-anchor="middle">${escaped(x)}</text>`,
     `<text transform="translate(14 ${middle.y}) rotate(-90)" text-anchor="middle">${escaped(y)}</text>`,
-    ...(diagonal
-      ? [
-          `<line x1="${BOX.left}" y1="${BOX.bottom}" x2="${BOX.right}" y2="${BOX.top}" stroke="currentColor" stroke-opacity="0.4" stroke-dasharray="4 4"/>`,
-        ]
-      : []),
+    ...(diagonal ? [equalLine(xs, ys)] : []),
     ...labelled(series, (point) => [xs.at(point[0]), ys.at(point[1])], chart.scatter === true),
   ]);
+}
+
+/** Where y equals x. */
+function equalLine(xs: Scale, ys: Scale): string {
+  const [from, to] = [Math.max(xs.low, ys.low), Math.min(xs.high, ys.high)];
+  const ends = `x1="${at(xs.at(from))}" y1="${at(ys.at(from))}" x2="${at(xs.at(to))}" y2="${at(ys.at(to))}"`;
+  return from < to ? `<line ${ends} stroke="currentColor" stroke-opacity="0.4" stroke-dasharray="4 4"/>` : '';
 }
 
 type ToPixels = (point: readonly [number, number]) => [number, number];
 
 /** The lines, each with its name at its end; names that would overlap are moved apart. */
 function labelled(series: readonly ChartSeries[], toPixels: ToPixels, scatter: boolean): string[] {
-  const ends = series.map(({ points }) => toPixels(points.at(-1) ?? [Number.NaN, Number.NaN]));
+  const ends = series.map(({ points }) => toPixels(points.at(-1) as readonly [number, number]));
   const heights = apart(ends.map(([, height]) => height));
   return series.map(({ name, points }, i) => {
-    if (points.length === 0) return '';
     const pixels = points.map(toPixels);
     const path = pixels.map(([px, py]) => `${at(px)},${at(py)}`).join(' ');
     const dots = pixels

@@ -5,9 +5,9 @@ import { cells, estimateText, percent } from './tables.ts';
 
 const STYLE = `
 :root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1240px; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); text-align: right; white-space: nowrap; }
+th, td { padding: 0.3rem 0.6rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 .wide { overflow-x: auto; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 1.5rem; }
@@ -99,6 +99,8 @@ function figures({ rows, reference }: DistillationReport): string[] {
       x: 'confidence',
       y: 'accuracy',
       diagonal: true,
+      xScale: { include: [0, 1] },
+      yScale: { include: [0, 1] },
       series: rows.map(({ name, calibration }) => ({
         name,
         points: calibration.map(({ confidence, accuracy }) => [confidence, accuracy] as const),
