@@ -84,13 +84,18 @@ test('a table, Markdown, JSON and a page that stands by itself', async () => {
     classNames: ['cat', 'dog'],
   });
   expect(report.toTable().split('\n')[0]?.split(/ {2,}/)).toEqual(
-    'model errors accuracy parameters size smaller p50 p95 samples/s faster agrees KL ECE'.split(' '),
+    'model errors accuracy parameters size MACs smaller p50 p95 samples/s faster agrees KL ECE'.split(' '),
   );
   expect(report.toTable()).toContain('5 (5–5)');
   expect(report.toMarkdown()).toContain('| <b>student\\| | 5 (5–5) |');
   const json = JSON.parse(JSON.stringify(report));
   expect(json).toMatchObject({ title: 'A & B', reference: 'teacher' });
-  expect(json.models[1]).toMatchObject({ parameters: 4, sizeReduction: 1, errors: { value: 5, seeds: [5, 5] } });
+  expect(json.models[1]).toMatchObject({
+    parameters: 4,
+    macs: 2,
+    sizeReduction: 1,
+    errors: { value: 5, seeds: [5, 5] },
+  });
 
   const html = report.toHTML();
   expect(html).toContain('<h1>A &amp; B</h1>');

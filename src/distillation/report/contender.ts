@@ -1,6 +1,7 @@
 /** A model as the comparison sees it, whether it is a tfjs model or a module: a forward pass and its variables. */
 import { ConfigError, show } from '../../core/errors.ts';
 import * as tf from '../../core/tf.ts';
+import { macsByLayer } from '../../module/macs.ts';
 import { endsInSoftmax } from '../teacher.ts';
 import type { Forward } from './stopwatch.ts';
 
@@ -11,6 +12,7 @@ export interface ComparedModule {
   train(mode?: boolean): unknown;
   readonly training: boolean;
   namedVariables(): ReadonlyMap<string, tf.Variable>;
+  submodules?(): readonly { readonly depth: number; readonly macs?: number | undefined }[];
 }
 
 /** The least probability whose logarithm is taken: the least normal number of float32. */
@@ -27,6 +29,8 @@ export interface Contender {
   readonly logits: Forward;
   readonly parameters: number;
   readonly bytes: number;
+  /** Multiply-accumulates for one sample, where they can be told. */
+  readonly macs: number | undefined;
   /** Puts the model back into the mode that it was in. */
   restore(): void;
 }
@@ -37,7 +41,8 @@ export function contender(name: string, model: ComparedModel): Contender {
     const forward: Forward = (x) => model.apply(x, { training: false }) as tf.Tensor;
     const variables = model.weights.map((weight) => weight.read());
     const logits: Forward = endsInSoftmax(model) ? (x) => tf.log(tf.maximum(forward(x), TINY)) : forward;
-    return { name, forward, logits, ...sizeOf(variables), restore: () => {} };
+    const macs = macsByLayer(model).get(model);
+    return { name, forward, logits, ...sizeOf(variables), macs, restore: () => {} };
   }
   if (!isModule(model)) {
     throw new ConfigError(`evaluateDistillation: the model \`${name}\``, {
@@ -54,8 +59,16 @@ export function contender(name: string, model: ComparedModel): Contender {
     forward,
     logits: forward,
     ...sizeOf([...model.namedVariables().values()]),
+    macs: macsOf(model),
     restore: () => void model.train(training),
   };
+}
+
+/** Those of all networks in a module; undefined when one of them cannot tell. */
+function macsOf(module: ComparedModule): number | undefined {
+  const own = module.submodules?.().filter(({ depth }) => depth === 0) ?? [];
+  if (own.length === 0 || own.some(({ macs }) => macs === undefined)) return undefined;
+  return own.reduce((sum, { macs }) => sum + (macs as number), 0);
 }
 
 function sizeOf(variables: readonly tf.Tensor[]): { parameters: number; bytes: number } {

@@ -147,7 +147,7 @@ function probabilitiesOf({ name, logits }: Contender, x: tf.Tensor, samples: num
 function rowOf(
   name: string,
   tallies: readonly Tally[],
-  { parameters, bytes }: Contender,
+  { parameters, bytes, macs }: Contender,
   timing: Timing,
 ): EvaluatedModel {
   const [first] = tallies as [Tally, ...Tally[]];
@@ -180,6 +180,7 @@ function rowOf(
     disagreements: disagreementsOf(tallies),
     parameters,
     bytes,
+    macs,
     ...timing,
   };
 }

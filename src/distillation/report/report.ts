@@ -27,6 +27,8 @@ export interface EvaluatedModel {
   /** All weights, those included that are not trained. */
   readonly parameters: number;
   readonly bytes: number;
+  /** Multiply-accumulates for one sample; undefined where the network cannot tell. */
+  readonly macs: number | undefined;
   readonly latencyP50Ms: number;
   readonly latencyP95Ms: number;
   /** Samples per second in batches. */

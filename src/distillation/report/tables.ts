@@ -1,4 +1,5 @@
 /** The report's figures as tables: aligned for terminals, and in Markdown. */
+import { tickText } from '../../core/charts/index.ts';
 import { formatTable } from '../../core/table.ts';
 import type { DistillationReport, EvaluatedModel } from './report.ts';
 import type { Estimate } from './statistics.ts';
@@ -31,6 +32,7 @@ export const COLUMNS: readonly Column[] = [
   { header: 'accuracy', cell: ({ accuracy }) => estimateText(accuracy, percent) },
   { header: 'parameters', cell: ({ parameters }) => grouped(parameters) },
   { header: 'size', cell: ({ bytes }) => bytesText(bytes) },
+  { header: 'MACs', cell: ({ macs }) => (macs === undefined ? '?' : tickText(macs)) },
   { header: 'smaller', cell: (row, report) => `${report.sizeReduction(row).toFixed(1)}x` },
   { header: 'p50', cell: ({ latencyP50Ms }) => `${latencyP50Ms.toFixed(2)} ms` },
   { header: 'p95', cell: ({ latencyP95Ms }) => `${latencyP95Ms.toFixed(2)} ms` },
