@@ -1,6 +1,6 @@
 /** The results as a person reads them: the table beside the paper's and PyTorch's numbers, and two curves. */
+import { lineChart } from 'kelvin';
 import type { Ledger, Run } from './ledger.ts';
-import { lineChart } from './line-chart.ts';
 import { FULL, type Plan } from './plan.ts';
 
 /** What others got: the paper, and PyTorch with 20 epochs each on the same files. */
@@ -92,7 +92,14 @@ export function errorCurves(ledger: Ledger): string {
     const values = Array.from({ length: epochs }, (_, e) => mean(curves.map((curve) => curve[e] as number)));
     return { name: prefix.replace('/', ''), points: values.map((value, e) => [e + 1, value] as const) };
   });
-  return lineChart({ title: 'Test errors of 10,000 by epoch', x: 'epoch', y: 'errors', series, logarithmic: true });
+  return lineChart({
+    title: 'Test errors of 10,000 by epoch',
+    x: 'epoch',
+    y: 'errors',
+    series,
+    xScale: { whole: true },
+    yScale: { logarithmic: true },
+  });
 }
 
 /** Test errors of the small students by temperature, as an SVG picture. */
