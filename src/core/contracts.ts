@@ -3,6 +3,7 @@
  * them. Types only; the classes that fill them live in their own folders.
  */
 import type { CallbackHooks, ModuleHooks } from './hooks.ts';
+import type { ProfilerLike } from './profiling.ts';
 import type * as tf from './tf.ts';
 import type { TrainerTools } from './tools.ts';
 
@@ -184,6 +185,8 @@ export interface TrainerView {
   readonly defaultRootDir: string;
   /** The directory of the run: the first logger's, else the root directory. */
   readonly logDir: string;
+  /** Measures how long things take; measures nothing unless the flag `profiler` is set. */
+  readonly profiler: ProfilerLike;
   /** What a callback may do to a running fit beyond watching it. */
   readonly tools: TrainerTools;
   /** Writes a checkpoint of everything, whole or not at all. */

@@ -9,6 +9,7 @@ import type { LightningModule } from '../module/lightning-module.ts';
 import type { LogBookState } from '../module/log-book.ts';
 import { AccumulationWindow } from './accumulation.ts';
 import type { Dispatcher } from './dispatch.ts';
+import type { Instruments } from './instruments.ts';
 import type { BatchSource } from './loaders.ts';
 import type { LogDesk, RowPlace } from './log-desk.ts';
 import type { Optimization } from './optimization.ts';
@@ -23,6 +24,7 @@ export interface SessionParts {
   readonly hooks: Dispatcher;
   readonly desk: LogDesk;
   readonly progress: ProgressState;
+  readonly instruments: Instruments;
 }
 
 /** A batch that has been trained on, but perhaps not validated after. */
@@ -51,6 +53,7 @@ export class Session {
   readonly hooks: Dispatcher;
   readonly desk: LogDesk;
   readonly progress: ProgressState;
+  readonly instruments: Instruments;
   readonly window: AccumulationWindow = new AccumulationWindow();
   /** Batches of the open accumulation window, those included whose step returned nothing. */
   windowBatch = 0;
@@ -90,6 +93,7 @@ export class Session {
     this.hooks = parts.hooks;
     this.desk = parts.desk;
     this.progress = parts.progress;
+    this.instruments = parts.instruments;
   }
 
   get hasOptimization(): boolean {
