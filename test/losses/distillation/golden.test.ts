@@ -34,7 +34,10 @@ const LOSSES: Record<string, Loss> = {
   rkd_angle: (s, t) => losses.relationalAngle(s, t),
   pkt: (s, t) => losses.probabilisticTransfer(s, t),
   fitnet_hint: (s, t, _, __, W) =>
-    losses.featureMse(tf.conv2d(s as tf.Tensor4D, tf.reshape(W, [1, 1, ...W.shape]) as tf.Tensor4D, 1, 'valid'), t),
+    losses.featureMse(
+      tf.conv2d(s as tf.Tensor4D, tf.reshape(W, [1, 1, W.shape[0] as number, W.shape[1] as number]), 1, 'valid'),
+      t,
+    ),
 };
 const TEACHER = { zs: 'zt', fs_nhwc: 'ft_nhwc', es: 'et' } as const;
 
