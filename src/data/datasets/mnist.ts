@@ -4,19 +4,13 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { cacheDirectory } from '../../core/cache.ts';
 import { DataError } from '../../core/errors.ts';
 import { anyThat, flag, parseOptions, positiveNumber, text } from '../../core/options.ts';
 import { type DownloadResult, download, type Fetch } from '../files/download.ts';
 import type { ArrayDataset, ImageColumns } from './array-dataset.ts';
 import { idxImages } from './idx.ts';
-import {
-  cacheDirectory,
-  findMnistFile,
-  MNIST_FILES,
-  MNIST_MIRRORS,
-  type MnistFile,
-  mnistDirectories,
-} from './mnist-files.ts';
+import { findMnistFile, MNIST_FILES, MNIST_MIRRORS, type MnistFile, mnistDirectories } from './mnist-files.ts';
 
 /** Labelled images in two parts, and where they come from. */
 export interface ImageSplits {
