@@ -52,12 +52,6 @@ export const MNIST_MIRRORS: readonly string[] = [
   'https://yann.lecun.com/exdb/mnist/',
 ];
 
-/** The directories that may hold the files, in the order in which they are looked at. */
-export function mnistDirectories(dataDir: string | undefined, cacheDir: string): string[] {
-  const roots = [dataDir, process.env.KELVIN_DATA_DIR].filter((dir): dir is string => dir !== undefined && dir !== '');
-  return [...new Set([...roots.flatMap((dir) => [dir, join(dir, 'mnist')]), cacheDir])];
-}
-
 /**
  * Where a file lies, gzipped or not, or undefined.
  *
