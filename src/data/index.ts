@@ -24,6 +24,7 @@ export type { DataLoaderOptions } from './loader-options.ts';
 export type { BadSample, SampleTransform } from './read-batch.ts';
 export { BucketSampler, ClassBalancedSampler } from './samplers/balanced.ts';
 export { RandomSampler, type Sampler, SequentialSampler, WeightedRandomSampler } from './samplers/samplers.ts';
+export { type IterableDataset, StreamLoader, type StreamLoaderOptions } from './stream-loader.ts';
 export { toTensors } from './to-tensors.ts';
 export { type BatchTransform, randomShift } from './transforms.ts';
 export { parseViewName, type SampleId, sampleRandom, type ViewKey, viewName } from './views.ts';

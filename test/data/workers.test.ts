@@ -1,7 +1,9 @@
 /** Workers: the same batches with any number of them, also when they die; nothing of them outlives its use. */
-import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   ArrayDataset,
   concatDatasets,
@@ -116,7 +118,6 @@ describe('batches', () => {
 describe('a worker that dies', () => {
   test.each([
     ['by SIGKILL', 'processes', 'SIGKILL'],
-    ['as a process', 'processes', 'exit'],
     ['as a thread', 'threads', 'exit'],
   ] as const)('%s is replaced, and its batch is read again', async (name, workerRuntime, how) => {
     const marker = join(folder, `died ${name}`);
@@ -167,14 +168,15 @@ describe('errors', () => {
 
   test('say what to do about what cannot be sent', async () => {
     const mine = { length: 1, get: () => ({ x: 1 }) };
-    const noFunction = numbers({}).then(() => fromModule(MODULE, 'notAFunction'));
+    const noFunction = () => fromModule(MODULE, 'notAFunction');
     const loaderWith = async (dataset: Dataset, transform?: SampleTransform<unknown>) =>
       new DataLoader(dataset, { workers: 1, transform });
     expect([
       await errorOf(loaderWith(mine)),
       await errorOf(loaderWith(mapDataset(await numbers({}), (sample) => sample))),
       await errorOf(loaderWith(await numbers({}), (sample) => sample)),
-      (await errorOf(noFunction)).replace(/file:\S*\//, ''),
+      await errorOf(bytesOf(loaderOf(await numbers({ callback: () => 1 }), { workers: 1 }))),
+      (await errorOf(noFunction())).replace(/file:\S*\//, ''),
       (await errorOf(fromModule('no-such-package-here', 'x'))).split(':').slice(0, 2).join(),
     ]).toMatchInlineSnapshot(`
       [
@@ -184,13 +186,13 @@ describe('errors', () => {
         help: export a function that makes it from a module of yours, and call it with fromModule(new URL('./my-module.js', import.meta.url), 'name'), or leave \`workers\` out",
         "ConfigError not-for-workers: DataLoader: with \`workers\`, the transform must be one that can be made again in a worker: expected a transform of Kelvin's own, or one made by \`fromModule\`.
         help: export a function that makes it from a module of yours, and call it with fromModule(new URL('./my-module.js', import.meta.url), 'name'), or leave \`workers\` out",
+        "ConfigError not-for-workers: DataLoader: the dataset or the transform cannot be sent to a worker: () => 1 could not be cloned.
+        help: give \`fromModule\` plain data only: numbers, strings, lists, objects and typed arrays",
         "ConfigError recipe-module: worker-data.mjs: expected an exported function \`notAFunction\`, got 3 (number).
         help: export it by this name from the module",
         "ConfigError recipe-module, The module no-such-package-here cannot be loaded",
       ]
     `);
-    const open = await numbers({ callback: undefined });
-    expect((await bytesOf(loaderOf(open, { workers: 1 }))).length).toBe(1);
   });
 });
 
@@ -242,5 +244,44 @@ test('breaking off ends cleanly, and close ends the workers', async () => {
   await loader.close();
   for (const pid of used) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   expect(loader.workerIds).toEqual([]);
-  await writeFile(join(folder, 'done'), '');
+});
+
+test('idle workers, and workers of an epoch that was broken off, let the process end', () => {
+  const script = `
+    import { DataLoader, fromModule } from '${new URL('../../src/data/index.ts', import.meta.url).href}';
+    for (const workerRuntime of ['threads', 'processes']) {
+      const numbers = await fromModule('${MODULE.href}', 'openNumbers', { length: 40 });
+      const loader = new DataLoader(numbers, { batchSize: 2, workers: 1, workerRuntime });
+      for await (const { x, y } of loader) { x.dispose(); y.dispose(); break; }
+    }
+    process.stdout.write('end');`;
+  const { stdout, status, stderr } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '-e', script],
+    {
+      encoding: 'utf8',
+      timeout: 25_000,
+    },
+  );
+  expect([stdout, status], stderr).toEqual(['end', 0]);
+});
+
+test('workers load nothing of tfjs', () => {
+  const seen = new Set<string>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const [, from] of readFileSync(file, 'utf8').matchAll(
+      /^(?:import|export)\b(?! type)[^;]*?from '([^']+)'/gms,
+    )) {
+      if (from?.startsWith('.')) visit(join(dirname(file), from));
+      else seen.add(from as string);
+    }
+  };
+  const data = fileURLToPath(new URL('../../src/data/', import.meta.url));
+  visit(join(data, 'workers/worker.ts'));
+  for (const name of filesIn(join(data, 'datasets'))) visit(join(data, 'datasets', name));
+  visit(join(data, 'transforms.ts'));
+  expect(seen.size).toBeGreaterThan(20);
+  expect([...seen].filter((name) => name.includes('tensorflow') || name.endsWith('core/tf.ts'))).toEqual([]);
 });

@@ -112,11 +112,14 @@ export class WorkerPool {
 }
 
 const notCloneable = (cause: unknown): ConfigError =>
-  new ConfigError(`DataLoader: the dataset or the transform cannot be sent to a worker: ${messageOf(cause)}`, {
-    code: 'not-for-workers',
-    help: 'give `fromModule` plain data only: numbers, strings, lists, objects and typed arrays',
-    cause,
-  });
+  new ConfigError(
+    `DataLoader: the dataset or the transform cannot be sent to a worker: ${messageOf(cause).replace(/\.$/, '')}`,
+    {
+      code: 'not-for-workers',
+      help: 'give `fromModule` plain data only: numbers, strings, lists, objects and typed arrays',
+      cause,
+    },
+  );
 
 function workerDied({ indices }: BatchRequest, cause: unknown): DataError {
   const samples = indices.length > 8 ? `${indices.subarray(0, 8).join(', ')}, …` : indices.join(', ');
