@@ -1,6 +1,7 @@
 /** Data sets and loaders: the public names of this folder, which are also the subpath `kelvin/data`. */
 
 export { collate } from './collate.ts';
+export { type CombinedBatch, CombinedLoader, type CombinedMode } from './combined-loader.ts';
 export { DataLoader, type DataLoaderOptions, type DataLoaderState } from './data-loader.ts';
 export { type Dataset, mapDataset } from './dataset.ts';
 export { ArrayDataset, type BatchOf, fromTensors, type ImageColumns } from './datasets/array-dataset.ts';
@@ -10,6 +11,7 @@ export { idxImages, readIdx } from './datasets/idx.ts';
 export { type DownloadProgress, type ImageSplits, type MnistOptions, mnist } from './datasets/mnist.ts';
 export { randomSplit, subset } from './datasets/subsets.ts';
 export { type HostArray, type HostBatch, type HostTensor, type HostTree, int32 } from './host.ts';
+export type { Loader, LoaderSeed, LoaderState, LoaderTree } from './loader.ts';
 export type { SampleTransform } from './read-batch.ts';
 export { RandomSampler, type Sampler, SequentialSampler, WeightedRandomSampler } from './samplers/samplers.ts';
 export { toTensors } from './to-tensors.ts';

@@ -109,7 +109,8 @@ async function evaluateSource(
   const book = desk.books[desk.stage];
   let stamp = 0;
   source.loader.setEpoch?.(progress.epoch);
-  for await (const { batch, batchIdx } of iterate(source)) {
+  for await (const { batch: given, batchIdx } of iterate(source)) {
+    const batch = session.transfer === undefined ? given : session.transfer(source, given, dataloaderIdx);
     let output: unknown;
     try {
       desk.atBatch(batch, stamp, suffix);
@@ -121,7 +122,7 @@ async function evaluateSource(
       if (kind === 'validation' && !session.sanityChecking) progress.validationBatches++;
     } finally {
       disposeTensors(output);
-      release(source, batch);
+      release(source, given, batch);
     }
     await session.breathe();
     if (session.interrupted) return;

@@ -4,6 +4,7 @@
  */
 import type { Metrics } from '../core/contracts.ts';
 import { disposeTensors } from '../core/tensors.ts';
+import { reloadWhenDue } from './data-request.ts';
 import { validateWhileFitting } from './evaluation-loop.ts';
 import { type BatchSource, emptyLoader, iterate, release } from './loaders.ts';
 import type { Session } from './session.ts';
@@ -11,12 +12,13 @@ import { trainOnBatch } from './training-step.ts';
 import { validationDue } from './validation-schedule.ts';
 
 /** Trains until the limits are reached or somebody stops it. */
-export async function fitLoop(session: Session, train: BatchSource): Promise<void> {
+export async function fitLoop(session: Session): Promise<void> {
   const { hooks } = session;
   await hooks.fire('trainStart');
   await settleResumedBatch(session);
   while (!session.isDone) {
-    const complete = await trainEpoch(session, train);
+    await reloadWhenDue(session);
+    const complete = await trainEpoch(session, session.train as BatchSource);
     if (session.interrupted) break;
     await endEpoch(session, complete);
   }
@@ -31,7 +33,8 @@ async function trainEpoch(session: Session, train: BatchSource): Promise<boolean
   session.openEpoch();
   train.loader.setEpoch?.(options.overfitBatches === undefined ? epoch : 0);
   if (skip === 0) await hooks.fire('trainEpochStart');
-  for await (const { batch, batchIdx, isLast } of iterate(train, { skip })) {
+  for await (const { batch: given, batchIdx, isLast } of iterate(train, { skip })) {
+    const batch = session.transfer === undefined ? given : session.transfer(train, given, 0);
     session.isLastBatch = isLast;
     desk.atBatch(batch, progress.globalBatch);
     const stepsBefore = progress.optimizerStep;
@@ -47,7 +50,7 @@ async function trainEpoch(session: Session, train: BatchSource): Promise<boolean
       session.writeStepRow();
     } finally {
       disposeTensors(output);
-      release(train, batch);
+      release(train, given, batch);
     }
     await settleBatch(session);
     await session.breathe();

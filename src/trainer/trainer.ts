@@ -4,9 +4,11 @@
  */
 import type { Callback, Metrics, ModuleView, RunStage } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
+import type { Loader } from '../data/loader.ts';
 import { configureOnce } from '../module/lifecycle.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import { addDefaultCallbacks } from './attach-callbacks.ts';
+import { requestEvaluationLoaders } from './data-request.ts';
 import { defaultLogger } from './default-logger.ts';
 import { evaluationLoop } from './evaluation-loop.ts';
 import {
@@ -66,18 +68,19 @@ export class Trainer extends TrainerState {
   /**
    * Trains a module.
    *
-   * @param data the training loader, or `{ train, val }`, or `{ datamodule }`
+   * @param data the training loader, or `{ train, val }`, or `{ datamodule }`. Without it the module is asked for its
+   * `trainDataloader` and `valDataloader`
    * @param val the validation loader, when `data` is a loader
    * @param options `ckptPath`: a checkpoint to resume from
    * @returns how the run ended. Ctrl-C ends it with status `'interrupted'`; what throws is thrown again, after the callbacks
    * have heard of it
    * @throws ConfigError when module, loaders and flags do not fit together; DataError, NonFiniteError, CheckpointError
    */
-  fit<B>(module: LightningModule<B>, data: FitData<B>, options?: FitOptions): Promise<FitResult>;
-  fit<B>(module: LightningModule<B>, train: Loaders<B>, val?: Loaders<B>, options?: FitOptions): Promise<FitResult>;
+  fit<B>(module: LightningModule<B>, data?: FitData<NoInfer<B>>, options?: FitOptions): Promise<FitResult>;
+  fit<B>(module: LightningModule<B>, train: Loader<B>, val?: Loaders<B>, options?: FitOptions): Promise<FitResult>;
   async fit<B>(
     module: LightningModule<B>,
-    data: FitData<B> | Loaders<B>,
+    data?: FitData<B> | Loader<B>,
     second?: Loaders<B> | FitOptions,
     third?: FitOptions,
   ): Promise<FitResult> {
@@ -91,12 +94,12 @@ export class Trainer extends TrainerState {
   }
 
   /** Runs the validation loop and returns its metrics, one record per loader. */
-  validate<B>(module: LightningModule<B>, data: EvaluationData<B>, options?: EvaluationOptions): Promise<Metrics[]> {
+  validate<B>(module: LightningModule<B>, data?: EvaluationData<B>, options?: EvaluationOptions): Promise<Metrics[]> {
     return this.#evaluate('validate', module, data, options);
   }
 
   /** Runs the test loop and returns its metrics, one record per loader. */
-  test<B>(module: LightningModule<B>, data: EvaluationData<B>, options?: EvaluationOptions): Promise<Metrics[]> {
+  test<B>(module: LightningModule<B>, data?: EvaluationData<B>, options?: EvaluationOptions): Promise<Metrics[]> {
     return this.#evaluate('test', module, data, options);
   }
 
@@ -108,13 +111,13 @@ export class Trainer extends TrainerState {
    */
   async predict<B>(
     module: LightningModule<B>,
-    data: EvaluationData<B>,
+    data?: EvaluationData<B>,
     options: EvaluationOptions & { returnPredictions?: boolean | undefined } = {},
   ): Promise<unknown[]> {
     const { returnPredictions = true, ...rest } = options;
     const resolved = resolveEvaluationData('predict', data, rest);
     const results = await this.#run('predict', module, resolved, async (session) => {
-      await this.#prepareEvaluation(session, resolved);
+      await this.#prepareEvaluation(session);
       return predictLoop(session, session.evaluation, { keep: returnPredictions });
     });
     return results.length === 1 ? (results[0] as unknown[]) : results;
@@ -141,22 +144,22 @@ export class Trainer extends TrainerState {
   async #evaluate<B>(
     stage: 'validate' | 'test',
     module: LightningModule<B>,
-    data: EvaluationData<B>,
+    data: EvaluationData<B> | undefined,
     options: EvaluationOptions = {},
   ): Promise<Metrics[]> {
     const resolved = resolveEvaluationData(stage, data, options);
     return this.#run(stage, module, resolved, async (session) => {
       const step = stage === 'validate' ? 'validationStep' : 'testStep';
       if (module[step] === undefined) throw withoutStep(module, stage, step);
-      await this.#prepareEvaluation(session, resolved);
+      await this.#prepareEvaluation(session);
       return (await evaluationLoop(session, stage === 'validate' ? 'validation' : 'test', session.evaluation)) ?? [];
     });
   }
 
-  async #prepareEvaluation(session: Session, data: ResolvedData): Promise<void> {
+  async #prepareEvaluation(session: Session): Promise<void> {
     await configureOnce(session.module);
-    await loadWeights(session, this.core.callbacks, data.ckptPath, this.logDir);
-    session.evaluation = await data.evaluationSources(session.options);
+    await loadWeights(session, this.core.callbacks, session.data.ckptPath, this.logDir);
+    await requestEvaluationLoaders(session);
   }
 
   #run<T, B>(
