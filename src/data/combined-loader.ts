@@ -58,7 +58,7 @@ export class CombinedLoader<const T extends object, M extends CombinedMode = 'ma
     if (!MODES.includes(mode)) throw unknownMode(mode);
     this.loaders = loaders;
     this.mode = mode;
-    this.#list = flattenLoaders('CombinedLoader: ', loaders);
+    this.#list = flattenLoaders('CombinedLoader', loaders);
     const within = this.members.find((member) => member instanceof CombinedLoader && member.mode === 'sequential');
     if (within !== undefined) throw sequentialMember();
   }

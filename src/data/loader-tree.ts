@@ -73,9 +73,10 @@ function branch(owner: string, value: unknown, path: string, members: TreeMember
       },
     };
   }
-  if (!isPlainObject(value) || Object.keys(value).length === 0) throw invalidLoader(`${owner}${path}`, value);
+  if (!isPlainObject(value) || Object.keys(value).length === 0)
+    throw invalidLoader(path === '' ? owner : `${owner}: member \`${path}\``, value);
   const nodes = Object.entries(value).map(
-    ([key, item]) => [key, node(owner, item, `${path}.${key}`, members)] as const,
+    ([key, item]) => [key, node(owner, item, path === '' ? key : `${path}.${key}`, members)] as const,
   );
   return {
     assemble: (values) => Object.fromEntries(nodes.map(([key, each]) => [key, each.assemble(values)])),

@@ -122,7 +122,7 @@ function iteratorOf(loader: Loader<unknown>): AnyIterator {
 
 function nothing(name: string, pass: number): DataError {
   const again = pass > 0;
-  return new DataError(`The member ${name} of a combined loader`, {
+  return new DataError(`The member \`${name}\` of a combined loader`, {
     code: again ? 'exhausted-loader' : 'empty-loader',
     expected: 'at least one batch each time it is walked through',
     got: again ? `none the ${pass === 1 ? 'second' : `${pass + 1}th`} time` : 'none',

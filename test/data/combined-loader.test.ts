@@ -195,12 +195,12 @@ test('mistakes', async () => {
     once: await messageFrom(() => all(new CombinedLoader({ a: letters('a', 3), b: ['b'].values() }))),
   }).toMatchInlineSnapshot(`
     {
-      "empty": "DataError [empty-loader] The member .b of a combined loader: expected at least one batch each time it is walked through, got none.
+      "empty": "DataError [empty-loader] The member \`b\` of a combined loader: expected at least one batch each time it is walked through, got none.
       help: check that the dataset is not empty and, with \`dropLast\`, not smaller than one batch",
       "mode": "ConfigError [invalid-option] CombinedLoader: \`mode\`: expected 'maxSizeCycle' or 'minSize' or 'maxSize' or 'sequential', got 'min_size' (string).",
-      "none": "ConfigError [invalid-loader] CombinedLoader: : expected a DataLoader, an array of batches, anything iterable, or loaders in an array or an object, got [] (array).",
-      "notALoader": "ConfigError [invalid-loader] CombinedLoader: .b.c: expected a DataLoader, an array of batches, anything iterable, or loaders in an array or an object, got 7 (number).",
-      "once": "DataError [exhausted-loader] The member .b of a combined loader: expected at least one batch each time it is walked through, got none the second time.
+      "none": "ConfigError [invalid-loader] CombinedLoader: expected a DataLoader, an array of batches, anything iterable, or loaders in an array or an object, got [] (array).",
+      "notALoader": "ConfigError [invalid-loader] CombinedLoader: member \`b.c\`: expected a DataLoader, an array of batches, anything iterable, or loaders in an array or an object, got 7 (number).",
+      "once": "DataError [exhausted-loader] The member \`b\` of a combined loader: expected at least one batch each time it is walked through, got none the second time.
       help: a generator object can be iterated only once: give an object whose [Symbol.iterator] starts anew",
       "state": "DataError [loader-state] CombinedLoader: this state does not fit: expected the seeds of 2 loaders, got [1] (array).
       help: resume with the loaders that the state was saved with",

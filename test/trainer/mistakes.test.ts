@@ -93,7 +93,7 @@ test('data', async () => {
     {
       "emptyArray": "DataError [empty-loader] The train loader: expected at least one batch in each epoch, got none.
       help: check that the dataset is not empty and, with \`dropLast\`, not smaller than one batch",
-      "emptyMember": "DataError [empty-loader] The member .b of a combined loader: expected at least one batch each time it is walked through, got none.
+      "emptyMember": "DataError [empty-loader] The member \`b\` of a combined loader: expected at least one batch each time it is walked through, got none.
       help: check that the dataset is not empty and, with \`dropLast\`, not smaller than one batch",
       "emptyStream": "DataError [empty-loader] The train loader: expected at least one batch in each epoch, got none.
       help: check that the dataset is not empty and, with \`dropLast\`, not smaller than one batch",
@@ -109,7 +109,7 @@ test('data', async () => {
       help: give it to \`trainer.fit\`, or return it from \`trainDataloader\` of the module or of a data module",
       "noValidationStep": "ConfigError [missing-step] trainer.fit: expected BoringModule to have \`validationStep\`, since there is a validation loader, got a module without it.
       help: add \`validationStep(batch, batchIdx)\` and log its metrics there, or leave out the loader",
-      "notALoaderWithin": "ConfigError [invalid-loader] CombinedLoader: .b: expected a DataLoader, an array of batches, anything iterable, or loaders in an array or an object, got 3 (number).",
+      "notALoaderWithin": "ConfigError [invalid-loader] CombinedLoader: member \`b\`: expected a DataLoader, an array of batches, anything iterable, or loaders in an array or an object, got 3 (number).",
       "notIterable": "ConfigError [invalid-loader] The train loader: expected a DataLoader, an array of batches, anything iterable, or loaders in an array or an object, got 42 (number).",
       "sequentialTrain": "ConfigError [sequential-training] The train loader: expected a CombinedLoader of mode 'maxSizeCycle', 'minSize' or 'maxSize', got 'sequential'.
       help: train on one loader after the other with \`reloadDataloadersEveryNEpochs\`, or join the datasets",
@@ -117,7 +117,7 @@ test('data', async () => {
       help: mend its \`length\`, or leave it out when it is not known",
       "unknownName": "ConfigError [unknown-option] trainer.fit: unknown option \`vall\`.
       help: did you mean \`val\`?",
-      "usedUpMember": "DataError [exhausted-loader] The member .b of a combined loader: expected at least one batch each time it is walked through, got none the second time.
+      "usedUpMember": "DataError [exhausted-loader] The member \`b\` of a combined loader: expected at least one batch each time it is walked through, got none the second time.
       help: a generator object can be iterated only once: give an object whose [Symbol.iterator] starts anew",
     }
   `);
