@@ -60,8 +60,8 @@ function writeRow(c: usize, low: v128, high: v128, add: bool): void {
 }
 
 /**
- * One block: `rows` rows (panels of A one after the other from `a`) by all `columns` columns (panels of B from `b`,
- * `panel` bytes apart). `edge` holds one tile, for those that C has no room for.
+ * One block: `rows` rows (panels of A one after the other from `a`) by `columns` columns (panels of B from `b`, `panel`
+ * bytes apart), to rows of C that are `pitch` bytes apart. `edge` holds one tile, for those that C has no room for.
  */
 export function block(
   a: usize,
@@ -71,10 +71,10 @@ export function block(
   columns: i32,
   depth: i32,
   c: usize,
+  pitch: usize,
   edge: usize,
   add: bool,
 ): void {
-  const pitch = (<usize>columns) << 2;
   for (let j = 0; j < columns; j += COLUMNS) {
     const width = min(COLUMNS, columns - j);
     let from = a;

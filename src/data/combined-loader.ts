@@ -1,10 +1,9 @@
 /** Several loaders as one, whose batches have the shape in which the loaders were given. */
 import { ConfigError, DataError, show } from '../core/errors.ts';
 import { globalRandom } from '../core/seed.ts';
-import { disposeTensors } from '../core/tensors.ts';
 import type { BatchOfLoaders, Loader, LoaderSeed, LoaderState } from './loader.ts';
 import { flattenLoaders, type LoaderList } from './loader-tree.ts';
-import { MemberWalk, OVER, releaseOf } from './member-walk.ts';
+import { MemberWalk, OVER, ownedPart } from './member-walk.ts';
 
 /** How the members of a {@link CombinedLoader} go together: see there. */
 export type CombinedMode = 'maxSizeCycle' | 'minSize' | 'maxSize' | 'sequential';
@@ -126,12 +125,12 @@ export class CombinedLoader<const T extends object, M extends CombinedMode = 'ma
     this.#position = batch;
   }
 
-  /** Disposes of the tensors of a batch, except those of members that are arrays of ready batches. */
-  release(batch: unknown): void {
+  /** What of a batch is the consumer's to dispose of: all but the batches of members that are arrays of ready ones. */
+  owned(batch: unknown): unknown {
     const { members, mode } = this;
-    if (mode !== 'sequential') {
-      for (const [i, part] of this.#list.parts(batch).entries()) releaseOf(members[i] as Loader<unknown>, part);
-    } else if (!members.some((member) => Array.isArray(member) && member.includes(batch))) disposeTensors(batch);
+    if (mode !== 'sequential')
+      return this.#list.parts(batch).map((part, i) => ownedPart(members[i] as Loader<unknown>, part));
+    return members.some((member) => Array.isArray(member) && member.includes(batch)) ? undefined : batch;
   }
 
   #walks(): MemberWalk[] {

@@ -21,8 +21,8 @@ export type Loader<B> = (Iterable<B> | AsyncIterable<B>) & {
   /** Continue within an epoch: the next iteration starts at this batch. */
   loadState?(state: never): void;
   state?(): LoaderState;
-  /** Disposes of a batch, for a loader of which not every batch is the consumer's. */
-  release?(batch: unknown): void;
+  /** What of a batch is the consumer's to dispose of. Default: everything, unless the loader is an array. */
+  owned?(batch: unknown): unknown;
 };
 
 /**

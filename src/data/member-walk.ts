@@ -80,7 +80,7 @@ export class MemberWalk {
 
   /** Disposes of a batch, unless it is one of a ready array, which is used again. */
   release(batch: unknown): void {
-    releaseOf(this.#loader, batch);
+    disposeTensors(ownedPart(this.#loader, batch));
   }
 
   /** Ends the iteration. */
@@ -110,10 +110,10 @@ export class MemberWalk {
   }
 }
 
-/** Disposes of a loader's batch: in the loader's own way, or else of all its tensors, unless they are in a ready array. */
-export function releaseOf(loader: Loader<unknown>, batch: unknown): void {
-  if (loader.release !== undefined) loader.release(batch);
-  else if (!Array.isArray(loader)) disposeTensors(batch);
+/** What of a loader's batch is the consumer's: everything, unless the loader says otherwise or is a ready array. */
+export function ownedPart(loader: Loader<unknown>, batch: unknown): unknown {
+  if (loader.owned !== undefined) return loader.owned(batch);
+  return Array.isArray(loader) ? undefined : batch;
 }
 
 function iteratorOf(loader: Loader<unknown>): AnyIterator {

@@ -11,7 +11,7 @@ import type * as tf from '../core/tf.ts';
 import { CombinedLoader } from '../data/combined-loader.ts';
 import { isIterable, isLoader, type Loader, lengthOf } from '../data/loader.ts';
 import { invalidLoader, isLoaderTree } from '../data/loader-tree.ts';
-import { releaseOf } from '../data/member-walk.ts';
+import { ownedPart } from '../data/member-walk.ts';
 
 /** One loader or several, which are gone through one after the other. */
 export type Loaders<B> = Loader<B> | readonly Loader<B>[] | Readonly<Record<string, Loader<B>>>;
@@ -101,19 +101,25 @@ export async function* iterate(
 }
 
 /**
- * Disposes of a batch, unless it is one of a ready array.
+ * What of a batch is disposed of when it is over: all of it, unless it is one of a ready array.
  *
- * @param made what the transfer hooks made of it, whose own tensors are disposed of as well
+ * @param made what the transfer hooks made of it, whose own tensors go as well
  */
+export function disposable({ loader }: BatchSource, batch: unknown, made: unknown = batch): unknown {
+  const owned = ownedPart(loader, batch);
+  if (made === batch) return owned;
+  const given = new Set<tf.Tensor>();
+  visitTensors(batch, (tensor) => given.add(tensor));
+  const own: tf.Tensor[] = [];
+  visitTensors(made, (tensor) => {
+    if (!given.has(tensor)) own.push(tensor);
+  });
+  return [owned, own];
+}
+
+/** Disposes of a batch, as {@link disposable} says. */
 export function release(source: BatchSource, batch: unknown, made: unknown = batch): void {
-  if (made !== batch) {
-    const given = new Set<tf.Tensor>();
-    visitTensors(batch, (tensor) => given.add(tensor));
-    visitTensors(made, (tensor) => {
-      if (!given.has(tensor)) disposeTensors(tensor);
-    });
-  }
-  releaseOf(source.loader, batch);
+  disposeTensors(disposable(source, batch, made));
 }
 
 /**

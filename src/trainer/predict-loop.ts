@@ -36,8 +36,8 @@ async function predictSource(
   dataloaderIdx: number,
   kept: unknown[] | undefined,
 ): Promise<void> {
-  const { hooks, module } = session;
-  for await (const { batch: given, batchIdx } of iterate(source)) {
+  const { hooks, module, instruments } = session;
+  for await (const { batch: given, batchIdx } of instruments.batches(source, iterate(source))) {
     const batch = session.transfer === undefined ? given : session.transfer(source, given, dataloaderIdx);
     let output: unknown;
     try {

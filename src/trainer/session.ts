@@ -12,8 +12,9 @@ import { type BatchTransfer, batchTransfer } from './batch-transfer.ts';
 import type { LoaderRequest } from './data-request.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { ResolvedData } from './inputs.ts';
+import type { Instruments } from './instruments.ts';
 import type { BatchSource } from './loaders.ts';
-import type { LogDesk } from './log-desk.ts';
+import type { LogDesk, RowPlace } from './log-desk.ts';
 import type { Optimization } from './optimization.ts';
 import type { ResolvedTrainerOptions } from './options.ts';
 import type { ProgressState } from './progress.ts';
@@ -27,6 +28,7 @@ export interface SessionParts {
   readonly desk: LogDesk;
   readonly progress: ProgressState;
   readonly data: ResolvedData;
+  readonly instruments: Instruments;
 }
 
 /** A batch that has been trained on, but perhaps not validated after. */
@@ -58,6 +60,7 @@ export class Session {
   readonly data: ResolvedData;
   /** What the transfer hooks make of a batch; `undefined` when there are none. */
   readonly transfer: BatchTransfer | undefined;
+  readonly instruments: Instruments;
   readonly window: AccumulationWindow = new AccumulationWindow();
   /** Batches of the open accumulation window, those included whose step returned nothing. */
   windowBatch = 0;
@@ -101,6 +104,7 @@ export class Session {
     this.progress = parts.progress;
     this.data = parts.data;
     this.transfer = batchTransfer(parts.module, parts.data.datamodule);
+    this.instruments = parts.instruments;
   }
 
   get hasOptimization(): boolean {
@@ -186,11 +190,18 @@ export class Session {
   }
 
   /** One more batch has been trained on. */
-  countBatch(batch: UnsettledBatch): void {
+  countBatch(batch: UnsettledBatch, samples: number): void {
+    this.progress.samples += samples;
     this.progress.epochBatch++;
     this.progress.globalBatch++;
     this.unsettled = batch;
     this.owesRow = true;
+  }
+
+  /** Where a row stands that is written now: by default a training or epoch row. */
+  rowPlace(step: number = this.rowStep, epoch: number | undefined = this.progress.epoch): RowPlace {
+    const axes = { epoch: this.progress.epoch, sample: this.progress.samples, time: Math.round(this.elapsed) };
+    return { step, epoch, axes };
   }
 
   /** Writes the row of the batch that was just trained on, when it is due. */
@@ -199,7 +210,7 @@ export class Session {
     const { logEveryNSteps } = this.options;
     if (logEveryNSteps === 0 || this.windowBatch !== 0 || this.progress.closedWindows % logEveryNSteps !== 0) return;
     if (this.desk.loggers.length === 0) return;
-    this.desk.write(this.desk.books.train.stepRow(this.progress.globalBatch - 1), this.rowStep, this.progress.epoch);
+    this.desk.write(this.desk.books.train.stepRow(this.progress.globalBatch - 1), this.rowPlace());
   }
 
   /** An epoch begins, or a resumed one goes on. What a broken-off one before it has left in the window is dropped. */

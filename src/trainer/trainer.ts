@@ -10,6 +10,7 @@ import type { LightningModule } from '../module/lightning-module.ts';
 import { addDefaultCallbacks } from './attach-callbacks.ts';
 import { requestEvaluationLoaders } from './data-request.ts';
 import { defaultLogger } from './default-logger.ts';
+import { makeProfiler } from './default-profiler.ts';
 import { evaluationLoop } from './evaluation-loop.ts';
 import {
   type EvaluationData,
@@ -58,6 +59,8 @@ export class Trainer extends TrainerState {
       progress: newProgress(),
       observers: new Observers(),
       desk: new LogDesk(loggers),
+      profiler: makeProfiler(flags),
+      leaks: [],
       session: undefined,
       lastFit: undefined,
       status: 'idle',

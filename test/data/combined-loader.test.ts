@@ -157,7 +157,7 @@ const tensors = (count: number, { fails = false } = {}) => ({
 test('nothing is left behind when a stream ends, a member fails, or the consumer leaves', async () => {
   await expectNoLeak(async () => {
     const walk = async (loader: CombinedLoader<readonly Loader<tf.Tensor>[], CombinedMode>, atMost: number) => {
-      for (const batch of await all(loader, atMost)) loader.release(batch);
+      for (const batch of await all(loader, atMost)) tf.dispose(loader.owned(batch) as never);
     };
     for (const mode of ['maxSizeCycle', 'minSize', 'maxSize'] as const) {
       await walk(new CombinedLoader([tensors(2), tensors(3)], mode), 99);
@@ -168,7 +168,7 @@ test('nothing is left behind when a stream ends, a member fails, or the consumer
         for await (const batch of broken) given.push(batch);
       };
       expect(await messageFrom(failing)).toBe('Error broken member');
-      for (const batch of given) broken.release(batch);
+      for (const batch of given) tf.dispose(broken.owned(batch) as never);
     }
   });
 });
@@ -177,7 +177,7 @@ test('an array of ready batches is used again and not disposed of; other members
   const ready = [tf.scalar(1)];
   const loader = new CombinedLoader([ready, tensors(2)]);
   for await (const batch of loader) {
-    loader.release(batch);
+    tf.dispose(loader.owned(batch) as never);
     expect([ready[0]?.isDisposed, (batch[1] as tf.Tensor).isDisposed]).toEqual([false, true]);
   }
   tf.dispose(ready);
