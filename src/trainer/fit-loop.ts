@@ -7,6 +7,7 @@ import { batchSizeOf, disposeTensors } from '../core/tensors.ts';
 import { reloadWhenDue } from './data-request.ts';
 import { validateWhileFitting } from './evaluation-loop.ts';
 import { type BatchSource, emptyLoader, iterate, release } from './loaders.ts';
+import { pauseOf } from './pause.ts';
 import type { Session } from './session.ts';
 import { trainOnBatch } from './training-step.ts';
 import { validationDue } from './validation-schedule.ts';
@@ -23,6 +24,7 @@ export async function fitLoop(session: Session): Promise<void> {
     if (session.interrupted) break;
     await endEpoch(session, complete);
   }
+  session.pause = pauseOf(session);
   if (session.interrupted) await hooks.fire('interrupt');
   await hooks.fire('trainEnd');
 }

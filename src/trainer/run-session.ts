@@ -13,6 +13,7 @@ import type { ResolvedData } from './inputs.ts';
 import { Instruments } from './instruments.ts';
 import { LeakLedger } from './leaks.ts';
 import { manualControl } from './manual-step.ts';
+import { refuseAsynchronousSteps } from './outputs.ts';
 import { Session } from './session.ts';
 import type { TrainerCore } from './trainer-state.ts';
 
@@ -101,6 +102,7 @@ function open(
   const all = arrangeCallbacks(callbacks, module);
   refuseMisspelledHooks('module', module);
   if (data.datamodule !== undefined) refuseMisspelledHooks('data module', data.datamodule);
+  refuseAsynchronousSteps(module);
   for (const callback of all) refuseMisspelledHooks('callback', callback);
   const instruments = makeInstruments(core);
   const hooks = new Dispatcher(view, module, all, observers, instruments);

@@ -17,6 +17,7 @@ import type { BatchSource } from './loaders.ts';
 import type { LogDesk, RowPlace } from './log-desk.ts';
 import type { Optimization } from './optimization.ts';
 import type { ResolvedTrainerOptions } from './options.ts';
+import type { Pause } from './pause.ts';
 import type { ProgressState } from './progress.ts';
 
 /** What a session is made of. */
@@ -61,7 +62,7 @@ export class Session {
   /** What the transfer hooks make of a batch; `undefined` when there are none. */
   readonly transfer: BatchTransfer | undefined;
   readonly instruments: Instruments;
-  readonly window: AccumulationWindow = new AccumulationWindow();
+  window: AccumulationWindow = new AccumulationWindow();
   /** Batches of the open accumulation window, those included whose step returned nothing. */
   windowBatch = 0;
   /** Steps that the module's optimizers have taken in the running batch, with manual optimization. */
@@ -90,6 +91,8 @@ export class Session {
   epochRowWritten = true;
   /** Where a checkpoint made now goes on, when that is not where training stands. */
   resumePoint: ResumePoint | undefined;
+  /** Where the last fit of this module was stopped within an epoch; at the end of this one, where it was. */
+  pause: Pause | undefined;
   #optimization: Optimization | undefined;
   #started: number | undefined;
   #lastBreath = performance.now();
@@ -118,6 +121,14 @@ export class Session {
   set optimization(optimization: Optimization) {
     this.#optimization = optimization;
     optimization.unpark();
+  }
+
+  /** Takes over what the last fit of the same module has left: its optimizers, its open window, its place. */
+  follow(last: Session): void {
+    this.optimization = last.optimization;
+    this.window = last.window;
+    this.window.unpark();
+    this.pause = last.pause;
   }
 
   /** Asks for an end after the current batch: Ctrl-C. */
