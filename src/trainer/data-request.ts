@@ -44,9 +44,10 @@ const KINDS = { fit: 'train', validate: 'val', test: 'test', predict: 'predict' 
 export async function requestLoaders(session: Session, repeated?: LoaderRequest): Promise<void> {
   const { options, progress } = session;
   const { epoch } = progress;
+  const random = globalRandom().state();
   const request = repeated ?? {
     epoch,
-    random: globalRandom().state(),
+    random,
     validationFirst: session.train === undefined && options.numSanityValSteps !== 0,
   };
   session.loaderRequest = request;
@@ -60,6 +61,7 @@ export async function requestLoaders(session: Session, repeated?: LoaderRequest)
     if (!request.validationFirst) session.val = await validationSources(session);
   } finally {
     progress.epoch = epoch;
+    if (repeated !== undefined) globalRandom().restore(random);
   }
   if (session.train.loader.length === 0) throw emptyLoader(session.train, 0);
   if (session.val.length > 0) checkValidationSchedule(options, session.train.count);

@@ -45,7 +45,7 @@ export async function runFit(
     await hooks.fire('loadCheckpoint', checkpoint);
     restoreWeights(module, checkpoint, { strict: true });
   }
-  await requestLoaders(session, checkpoint === undefined ? undefined : savedLoaderRequest(checkpoint));
+  await requestLoaders(session, checkpoint ? savedLoaderRequest(checkpoint) : session.pause?.loaderRequest);
   if (!session.hasOptimization) session.optimization = await Optimization.configure(module);
   if (!module.training) module.train();
   if (checkpoint !== undefined) restoreLoggers(session, checkpoint);
