@@ -12,13 +12,13 @@ import { checkpointName, freePath } from './checkpoint-name.ts';
 import { isBetterScore, missingMonitor } from './monitor.ts';
 
 /** Options of {@link ModelCheckpoint}. */
-export interface ModelCheckpointOptions {
+export interface ModelCheckpointOptions<W extends string = string> {
   /** Where to save. Default: `checkpoints` in the run's log directory. */
   dirPath?: string | undefined;
   /** Name of the files, with metrics in braces: `'{epoch:02d}-{val_loss:.2f}'`. Default `'{epoch}-{step}'`. */
   filename?: string | undefined;
   /** The metric to judge by. Without one the newest checkpoint counts as the best. */
-  monitor?: string | undefined;
+  monitor?: W | undefined;
   /** Whether a smaller (`'min'`, default) or larger metric is better. */
   mode?: 'min' | 'max' | undefined;
   /** How many of the best to keep; `-1` for all, `0` for none. Default 1. */
@@ -67,7 +67,7 @@ const schema = z.strictObject({
  * new ModelCheckpoint({ monitor: 'val_acc', mode: 'max', saveTopK: 3, filename: '{epoch:02d}-{val_acc:.3f}' })
  * ```
  */
-export class ModelCheckpoint implements Callback {
+export class ModelCheckpoint<W extends string = string> implements Callback {
   readonly role = 'checkpoint';
   readonly stateKey: string;
   readonly #options: z.output<typeof schema>;
@@ -79,7 +79,7 @@ export class ModelCheckpoint implements Callback {
   /** What the newest checkpoint replaces: removed after it, unless the process ends in between. */
   #dropped = '';
 
-  constructor(options: ModelCheckpointOptions = {}) {
+  constructor(options: ModelCheckpointOptions<W> = {}) {
     this.#options = parseOptions('ModelCheckpoint', schema, options);
     const { monitor, saveTopK, everyNTrainSteps, everyNEpochs, stateKey } = this.#options;
     if (monitor === undefined && saveTopK > 1) {
@@ -90,6 +90,11 @@ export class ModelCheckpoint implements Callback {
     }
     this.stateKey =
       stateKey ?? `ModelCheckpoint(${monitor ?? ''}${everyNTrainSteps ? `,every ${everyNTrainSteps} steps` : ''})`;
+  }
+
+  /** The metric that it watches. */
+  get monitor(): W | undefined {
+    return this.#options.monitor as W | undefined;
   }
 
   /** The directory of the checkpoints, known once training has begun. */

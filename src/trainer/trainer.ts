@@ -6,6 +6,7 @@ import type { Callback, Metrics, ModuleView, RunStage } from '../core/contracts.
 import { ConfigError } from '../core/errors.ts';
 import { configureOnce } from '../module/lifecycle.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
+import type { Watchable } from '../module/metric-names.ts';
 import { addDefaultCallbacks } from './attach-callbacks.ts';
 import { defaultLogger } from './default-logger.ts';
 import { makeProfiler } from './default-profiler.ts';
@@ -22,7 +23,7 @@ import {
 import type { Loaders } from './loaders.ts';
 import { LogDesk } from './log-desk.ts';
 import { Observers, type TrainerEvents } from './observers.ts';
-import { resolveTrainerOptions, type TrainerOptions } from './options.ts';
+import { type Callbacks, resolveTrainerOptions, type TrainerOptions } from './options.ts';
 import { predictLoop } from './predict-loop.ts';
 import { newProgress } from './progress.ts';
 import { loadWeights } from './resume.ts';
@@ -43,10 +44,10 @@ import { TrainerState } from './trainer-state.ts';
  * const [metrics] = await trainer.test(net, test);
  * ```
  */
-export class Trainer extends TrainerState {
+export class Trainer<const C extends Callbacks = Callbacks> extends TrainerState {
   readonly #callbacks: readonly Callback[];
 
-  constructor(options: TrainerOptions = {}) {
+  constructor(options: TrainerOptions<C> = {}) {
     const flags = resolveTrainerOptions(options);
     const callbacks = addDefaultCallbacks(flags);
     const loggers = defaultLogger(flags);
@@ -76,8 +77,17 @@ export class Trainer extends TrainerState {
    * have heard of it
    * @throws ConfigError when module, loaders and flags do not fit together; DataError, NonFiniteError, CheckpointError
    */
-  fit<B>(module: LightningModule<B>, data: FitData<B>, options?: FitOptions): Promise<FitResult>;
-  fit<B>(module: LightningModule<B>, train: Loaders<B>, val?: Loaders<B>, options?: FitOptions): Promise<FitResult>;
+  fit<B, M extends string>(
+    module: LightningModule<B, M> & Watchable<C, M>,
+    data: FitData<B>,
+    options?: FitOptions,
+  ): Promise<FitResult>;
+  fit<B, M extends string>(
+    module: LightningModule<B, M> & Watchable<C, M>,
+    train: Loaders<B>,
+    val?: Loaders<B>,
+    options?: FitOptions,
+  ): Promise<FitResult>;
   async fit<B>(
     module: LightningModule<B>,
     data: FitData<B> | Loaders<B>,
