@@ -47,14 +47,13 @@ export class CheckProbe implements Callback {
     this.weights = [...module.namedVariables().values()].map((variable) => [variable, toHost(variable)]);
     const { optimization, train, val } = this.#session();
     for (const variable of optimization.parameters) this.optimized.add(variable);
+    const batches = train?.count ?? 0;
+    this.loaders.set('train', { name: 'train', batches, batch: {}, output: {} });
     const { limitValBatches } = this.#options;
     for (const { name, loader } of val) {
-      const batches = limitedCount('limitValBatches', limitValBatches, loader.length ?? Number.POSITIVE_INFINITY);
-      this.loaders.set(name, { name, batches, batch: {}, output: {} });
+      const count = limitedCount('limitValBatches', limitValBatches, loader.length ?? Number.POSITIVE_INFINITY);
+      this.loaders.set(name, { name, batches: count, batch: {}, output: {} });
     }
-    const batches = train?.count ?? 0;
-    const first = { name: 'train', batches, batch: {}, output: {} };
-    this.loaders.set('train', first);
     this.#makePlan(trainer, batches);
     this.monitors = optimization.schedulers.flatMap(({ scheduler, monitor, strict }) =>
       monitor === undefined ? [] : [{ owner: scheduler.constructor.name, monitor, strict }],

@@ -110,8 +110,8 @@ test('shapes, metrics, the plan, and what to look at, before anything is trained
       check of Net: 3 to look at
       loader  batches  a batch                        the step returns
       ──────────────────────────────────────────────────────────────────────────────────────
-      val           2  x float32 [4, 3], y int32 [4]  · float32 [4, 2]
       train         5  x float32 [4, 3], y int32 [4]  logits float32 [4, 2], loss float32 []
+      val           2  x float32 [4, 3], y int32 [4]  · float32 [4, 2]
       metrics: training train_loss, noise, late; validation val_loss
       9 optimizer steps in 3 epochs, 3 validations
       StepLR: 9 steps, one per step
