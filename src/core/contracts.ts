@@ -95,6 +95,8 @@ export interface OptimizerLike {
 
 /** What callbacks and loggers see of a module. */
 export interface ModuleView {
+  /** False when the module steps its optimizers itself. */
+  readonly automaticOptimization: boolean;
   readonly training: boolean;
   readonly hparams: HyperParameters;
   log(name: string, value: LogValue, options?: LogOptions): void;

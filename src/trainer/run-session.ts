@@ -11,6 +11,7 @@ import type { ResolvedData } from './inputs.ts';
 import { Instruments } from './instruments.ts';
 import { LeakLedger } from './leaks.ts';
 import { manualControl } from './manual-step.ts';
+import { refuseAsynchronousSteps } from './outputs.ts';
 import { Session } from './session.ts';
 import type { TrainerCore } from './trainer-state.ts';
 
@@ -89,6 +90,7 @@ function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: L
   const { options, desk, progress, observers } = core;
   const all = core.dry ? callbacks : arrangeCallbacks(callbacks, module);
   refuseMisspelledHooks('module', module);
+  refuseAsynchronousSteps(module);
   for (const callback of all) refuseMisspelledHooks('callback', callback);
   const instruments = makeInstruments(core);
   const hooks = new Dispatcher(view, module, all, observers, instruments);

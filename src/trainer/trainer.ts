@@ -80,6 +80,9 @@ export class Trainer<const C extends Callbacks = Callbacks> extends TrainerState
    * @param data the training loader, or `{ train, val }`, or `{ datamodule }`
    * @param val the validation loader, when `data` is a loader
    * @param options `ckptPath`: a checkpoint to resume from
+   * A second fit of the same module goes on where the first has ended, also in the middle of an epoch: with the same seed
+   * it comes to the same weights as one that was never stopped.
+   *
    * @returns how the run ended. Ctrl-C ends it with status `'interrupted'`; what throws is thrown again, after the callbacks
    * have heard of it
    * @throws ConfigError when module, loaders and flags do not fit together; DataError, NonFiniteError, CheckpointError
@@ -104,7 +107,7 @@ export class Trainer<const C extends Callbacks = Callbacks> extends TrainerState
     const resolved = resolveFitData(data, second, third);
     const result = await this.#run('fit', module, resolved, async (session) => {
       const { core } = this;
-      if (core.lastFit?.module === session.module) session.optimization = core.lastFit.optimization;
+      if (core.lastFit?.module === session.module) session.follow(core.lastFit);
       return runFit(this, session, core.callbacks, resolved);
     });
     return { ...result, status: this.core.status };

@@ -5,7 +5,6 @@ import { type BoringModule, bare, boringLoader } from '../support/boring.ts';
 import { freshDirectory } from '../support/files.ts';
 import { messageFrom } from '../support/messages.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
-
 import { Wasteful } from '../support/wasteful.ts';
 
 assertFileLeaksNothing();
