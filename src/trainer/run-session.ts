@@ -99,7 +99,7 @@ function open(
   data: ResolvedData,
 ): Session {
   const { options, desk, progress, observers } = core;
-  const all = arrangeCallbacks(callbacks, module);
+  const all = core.dry ? callbacks : arrangeCallbacks(callbacks, module);
   refuseMisspelledHooks('module', module);
   if (data.datamodule !== undefined) refuseMisspelledHooks('data module', data.datamodule);
   refuseAsynchronousSteps(module);
@@ -150,7 +150,8 @@ function moduleInUse(stage: RunStage, module: LightningModule<never>): ConfigErr
   });
 }
 
-function alreadyRunning(stage: RunStage, running: RunStage): ConfigError {
+/** The error for a trainer that is busy. */
+export function alreadyRunning(stage: RunStage | 'check', running: RunStage): ConfigError {
   return new ConfigError(`trainer.${stage}`, {
     code: 'already-running',
     expected: 'an idle trainer',
