@@ -52,6 +52,7 @@ export type Routine =
   | 'minRows'
   | 'maxPool'
   | 'maxPoolGradient'
+  | 'avgPool'
   | 'avgPoolGradient'
   | 'transpose'
   | 'adam'
