@@ -55,6 +55,7 @@ export type Routine =
   | 'avgPool'
   | 'avgPoolGradient'
   | 'transpose'
+  | 'crossEntropy'
   | 'adam'
   | 'sgd';
 
