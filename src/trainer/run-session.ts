@@ -88,7 +88,7 @@ function listenToSignal(signal: AbortSignal | undefined, session: Session): () =
 
 function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: LightningModule<never>): Session {
   const { options, desk, progress, observers } = core;
-  const all = arrangeCallbacks(callbacks, module);
+  const all = core.dry ? callbacks : arrangeCallbacks(callbacks, module);
   refuseMisspelledHooks('module', module);
   refuseAsynchronousSteps(module);
   for (const callback of all) refuseMisspelledHooks('callback', callback);
@@ -137,7 +137,8 @@ function moduleInUse(stage: RunStage, module: LightningModule<never>): ConfigErr
   });
 }
 
-function alreadyRunning(stage: RunStage, running: RunStage): ConfigError {
+/** The error for a trainer that is busy. */
+export function alreadyRunning(stage: RunStage | 'check', running: RunStage): ConfigError {
   return new ConfigError(`trainer.${stage}`, {
     code: 'already-running',
     expected: 'an idle trainer',
