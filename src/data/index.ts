@@ -1,5 +1,6 @@
 /** Data sets and loaders: the public names of this folder, which are also the subpath `kelvin/data`. */
 export { collate } from './collate.ts';
+export { type CombinedBatch, CombinedLoader, type CombinedMode } from './combined-loader.ts';
 export { DataLoader, type DataLoaderState } from './data-loader.ts';
 export type { Dataset } from './dataset.ts';
 export { ArrayDataset, type BatchOf, fromTensors, type ImageColumns } from './datasets/array-dataset.ts';
@@ -21,6 +22,7 @@ export { type DecodeOptions, decodeImage } from './decode/decode.ts';
 export { unpackArchive } from './files/archive.ts';
 export type { DownloadProgress, FetchOptions } from './files/fetched.ts';
 export { type HostArray, type HostBatch, type HostTensor, type HostTree, int32 } from './host.ts';
+export type { Loader, LoaderSeed, LoaderState, LoaderTree } from './loader.ts';
 export type { DataLoaderOptions } from './loader-options.ts';
 export type { BadSample, SampleTransform } from './read-batch.ts';
 export { BucketSampler, ClassBalancedSampler } from './samplers/balanced.ts';

@@ -9,6 +9,20 @@ import { Wasteful } from '../support/wasteful.ts';
 
 assertFileLeaksNothing();
 
+test('E11 100 steps and a callback that throws: as many tensors as before', () =>
+  expectNoLeak(async () => {
+    const module = new Wasteful();
+    const callbacks: Callback = {
+      onTrainBatchEnd: (trainer) => {
+        if (trainer.globalBatch === 100) throw new Error('boom');
+      },
+    };
+    const trainer = new Trainer({ ...bare, maxEpochs: 1, callbacks });
+    await expect(trainer.fit(module, boringLoader(150))).rejects.toThrow('boom');
+    expect(trainer.globalBatch).toBe(100);
+    module.dispose();
+  }));
+
 const path = `${freshDirectory()}/start.ckpt`;
 
 /** All that a trainer can do, so that every hook is called. */
