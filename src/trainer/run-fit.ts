@@ -3,6 +3,7 @@ import type { Callback, Metrics, RunStatus, TrainerView } from '../core/contract
 import { ConfigError } from '../core/errors.ts';
 import { configureOnce } from '../module/lifecycle.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
+import { restoreWeights } from '../module/weights.ts';
 import { checkResumable, restoreLoggers, restoreTraining } from './checkpoint-state.ts';
 import { sanityCheck } from './evaluation-loop.ts';
 import { fitLoop } from './fit-loop.ts';
@@ -14,7 +15,6 @@ import { resolveCheckpoint } from './resume.ts';
 import type { Session } from './session.ts';
 import { listenForSignals } from './signals.ts';
 import { checkValidationSchedule } from './validation-schedule.ts';
-import { restoreWeights } from './weights.ts';
 
 /** How a fit ended. */
 export interface FitResult {
