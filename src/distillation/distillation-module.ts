@@ -129,8 +129,8 @@ export class DistillationModule extends ImageClassificationModel {
     this.#guard.start();
   }
 
-  override async onTrainBatchStart(batch: unknown, batchIdx: number): Promise<void> {
-    await this.#transfer.teacher.prepare?.(batch, batchIdx);
+  override onTrainBatchStart(batch: unknown, batchIdx: number): void | Promise<void> {
+    return this.#transfer.teacher.prepare?.(batch, batchIdx);
   }
 
   override onFitEnd(): void {

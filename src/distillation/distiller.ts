@@ -11,6 +11,7 @@ import type { LRScheduler, Optimizer, ReduceLROnPlateau } from '../optim/index.t
 import { lossOfStep, refuseManual } from './distiller-steps.ts';
 import type { KdLossOptions, KnowledgeTransfer } from './knowledge-transfer.ts';
 import { ModelStudent } from './model-student.ts';
+import { replaceMethod } from './taps/replace-method.ts';
 import { TeacherGuard } from './teachers/guard.ts';
 import type { TeacherSource } from './teachers/source.ts';
 
@@ -140,9 +141,7 @@ export class Distiller<S extends Student = Student> extends LightningModule<unkn
 
   /** The optimizers of the student, which also get the variables of connectors and balancer. */
   override configureOptimizers(): ConfiguredOptimizers | Promise<ConfiguredOptimizers> {
-    const own = this.module as { parameters?: () => tf.Variable[] };
-    own.parameters = () => this.parameters();
-    const done = (): void => void Reflect.deleteProperty(own, 'parameters');
+    const done = replaceMethod(this.module, 'parameters', () => () => this.parameters());
     return finallyDo(() => this.module.configureOptimizers(), done);
   }
 
@@ -181,9 +180,11 @@ export class Distiller<S extends Student = Student> extends LightningModule<unkn
     await this.module.onTrainEpochStart?.();
   }
 
-  override async onTrainBatchStart(batch: unknown, batchIdx: number): Promise<void | -1> {
-    if (this.#mode !== 'student') await this.#transfer.teacher.prepare?.(batch, batchIdx);
-    return this.module.onTrainBatchStart?.(batch, batchIdx);
+  /** Waits only where the teacher or the student has something to wait for. */
+  override onTrainBatchStart(batch: unknown, batchIdx: number): void | -1 | Promise<void | -1> {
+    const own = (): void | -1 | Promise<void | -1> => this.module.onTrainBatchStart?.(batch, batchIdx);
+    const prepared = this.#mode === 'student' ? undefined : this.#transfer.teacher.prepare?.(batch, batchIdx);
+    return isThenable(prepared) ? Promise.resolve(prepared).then(own) : own();
   }
 
   override async onFitEnd(): Promise<void> {

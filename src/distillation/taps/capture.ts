@@ -6,6 +6,7 @@
 import { ConfigError } from '../../core/errors.ts';
 import * as tf from '../../core/tf.ts';
 import type { Tap } from './find-layer.ts';
+import { replaceMethod } from './replace-method.ts';
 
 /** The outputs of taps, by path. */
 export type Tapped = ReadonlyMap<string, tf.Tensor>;
@@ -30,25 +31,25 @@ export function capture<T>(owner: string, taps: readonly Tap[], body: () => T): 
   }
 }
 
-type Call = (...args: unknown[]) => tf.Tensor | tf.Tensor[];
-
 /** Listens to one layer. What it hears outlives the tidies within the pass. */
 class Recorder {
-  readonly #layer: { call: Call };
   readonly #heard: tf.Tensor[] = [];
+  readonly #restore: () => void;
 
   constructor(owner: string, layer: tf.layers.Layer) {
-    const own = layer as unknown as { call: Call };
-    const original = own.call;
     const heard = this.#heard;
-    this.#layer = own;
-    own.call = function (this: unknown, ...args) {
-      const output = original.apply(this, args);
-      const [first, ...others] = Array.isArray(output) ? output : [output];
-      if (others.length > 0) throw severalOutputs(owner, layer);
-      heard.push(keepCopy(first as tf.Tensor));
-      return output;
-    };
+    this.#restore = replaceMethod(
+      layer,
+      'call',
+      (original) =>
+        function (this: unknown, ...args) {
+          const output = original.apply(this, args) as tf.Tensor | tf.Tensor[];
+          const [first, ...others] = Array.isArray(output) ? output : [output];
+          if (others.length > 0) throw severalOutputs(owner, layer);
+          heard.push(keepCopy(first as tf.Tensor));
+          return output;
+        },
+    );
   }
 
   output(owner: string, { path, call }: Tap): tf.Tensor {
@@ -59,7 +60,7 @@ class Recorder {
   }
 
   close(): void {
-    Reflect.deleteProperty(this.#layer, 'call'); // the prototype's shows again
+    this.#restore();
     tf.dispose(this.#heard);
   }
 }

@@ -2,6 +2,7 @@
 import { ConfigError } from '../../core/errors.ts';
 import * as tf from '../../core/tf.ts';
 import { keepCopy } from './capture.ts';
+import { replaceMethod } from './replace-method.ts';
 
 /** A module whose forward pass can be listened to. */
 export interface ModuleWithForward {
@@ -10,23 +11,26 @@ export interface ModuleWithForward {
 
 /** Hears what a module's `forward` is given and gives, until it is closed. */
 export function listen(module: ModuleWithForward): { heard(): { input: tf.Tensor; output: tf.Tensor }; close(): void } {
-  const original = module.forward as ((...inputs: unknown[]) => unknown) | undefined;
   let kept: { input: tf.Tensor; output: tf.Tensor } | undefined;
-  const own = module as { forward?: (...inputs: unknown[]) => unknown };
-  own.forward = function (this: unknown, ...inputs) {
-    const output = original?.apply(this, inputs);
-    if (kept === undefined && inputs[0] instanceof tf.Tensor && output instanceof tf.Tensor) {
-      kept = { input: keepCopy(inputs[0]), output: keepCopy(output) };
-    }
-    return output;
-  };
+  const restore = replaceMethod(
+    module,
+    'forward',
+    (original: ((...inputs: unknown[]) => unknown) | undefined) =>
+      function (this: unknown, ...inputs) {
+        const output = original?.apply(this, inputs);
+        if (kept === undefined && inputs[0] instanceof tf.Tensor && output instanceof tf.Tensor) {
+          kept = { input: keepCopy(inputs[0]), output: keepCopy(output) };
+        }
+        return output;
+      },
+  );
   return {
     heard: () => {
       if (kept === undefined) throw noForward();
       return kept;
     },
     close: () => {
-      Reflect.deleteProperty(own, 'forward');
+      restore();
       if (kept !== undefined) tf.dispose([kept.input, kept.output]);
     },
   };
