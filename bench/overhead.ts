@@ -3,7 +3,23 @@
  * hand-written tfjs loop and by the trainer, with more and more attached, alternating within one process. Prints the
  * medians and their differences; absolute times mean little on a shared machine.
  */
-import { LightningModule, losses, MemoryLogger, SGD, startEngine, Trainer, type TrainerOptions, tf } from 'kelvin';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  ChromeTraceProfiler,
+  LightningModule,
+  losses,
+  MemoryLogger,
+  ModelSummary,
+  ProgressBar,
+  SGD,
+  SimpleProfiler,
+  startEngine,
+  Trainer,
+  type TrainerOptions,
+  tf,
+} from 'kelvin';
 
 const STEPS = 500;
 const ROUNDS = Number(process.env.ROUNDS ?? 15);
@@ -72,6 +88,17 @@ async function byTrainer(data: readonly Batch[], options: TrainerOptions, keys =
 const nothing: TrainerOptions = { barebones: true };
 const logging: TrainerOptions = { enableCheckpointing: false, enableProgressBar: false, enableModelSummary: false };
 
+const nowhere = { write: () => true };
+const directory = mkdtempSync(join(tmpdir(), 'kelvin-overhead-'));
+const chromeTrace = (): ChromeTraceProfiler => new ChromeTraceProfiler({ path: join(directory, 'trace.json') });
+
+/** TensorBoard, checkpoint, bar and summary, as a user gets them who asks for nothing; drawn on a terminal that is none. */
+function allDefaults(): TrainerOptions {
+  const terminal = { write: () => true, isTTY: true, columns: 80, rows: 24 };
+  const callbacks = [new ProgressBar({ stream: terminal }), new ModelSummary({ stream: nowhere })];
+  return { defaultRootDir: directory, callbacks };
+}
+
 const engine = await startEngine();
 const data = batches();
 const configurations: Record<string, () => number | Promise<number>> = {
@@ -80,6 +107,11 @@ const configurations: Record<string, () => number | Promise<number>> = {
   'one key logged': () => byTrainer(data, nothing, 1),
   'five keys logged': () => byTrainer(data, nothing, 5),
   'one key, a row every 50 steps': () => byTrainer(data, { ...logging, logger: new MemoryLogger() }, 1),
+  'simple profiler': () =>
+    byTrainer(data, { ...logging, logger: false, profiler: new SimpleProfiler({ stream: nowhere }) }),
+  'Chrome trace': () => byTrainer(data, { ...logging, logger: false, profiler: chromeTrace() }),
+  'leaks watched': () => byTrainer(data, { ...logging, logger: false, detectLeaks: true }),
+  'all defaults': () => byTrainer(data, allDefaults(), 1),
 };
 
 const times: Record<string, number[]> = {};
@@ -107,3 +139,4 @@ for (const [name, values] of Object.entries(times)) {
   );
 }
 for (const batch of data) tf.dispose(batch as unknown as tf.TensorContainer);
+rmSync(directory, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 /** Data sets and loaders: the public names of this folder, which are also the subpath `kelvin/data`. */
 export { collate } from './collate.ts';
-export { DataLoader, type DataLoaderOptions, type DataLoaderState } from './data-loader.ts';
+export { DataLoader, type DataLoaderState } from './data-loader.ts';
 export type { Dataset } from './dataset.ts';
 export { ArrayDataset, type BatchOf, fromTensors, type ImageColumns } from './datasets/array-dataset.ts';
 export { type CifarOptions, type CifarSplits, cifar10, cifar100 } from './datasets/cifar.ts';
@@ -20,9 +20,11 @@ export { randomSplit, subset } from './datasets/subsets.ts';
 export { type DecodeOptions, decodeImage } from './decode/decode.ts';
 export { unpackArchive } from './files/archive.ts';
 export { type HostArray, type HostBatch, type HostTensor, type HostTree, int32 } from './host.ts';
-export type { SampleTransform } from './read-batch.ts';
+export type { DataLoaderOptions } from './loader-options.ts';
+export type { BadSample, SampleTransform } from './read-batch.ts';
 export { BucketSampler, ClassBalancedSampler } from './samplers/balanced.ts';
 export { RandomSampler, type Sampler, SequentialSampler, WeightedRandomSampler } from './samplers/samplers.ts';
+export { type IterableDataset, StreamLoader, type StreamLoaderOptions } from './stream-loader.ts';
 export { toTensors } from './to-tensors.ts';
 export { type BatchTransform, randomShift } from './transforms.ts';
 export { parseViewName, type SampleId, sampleRandom, type ViewKey, viewName } from './views.ts';

@@ -6,6 +6,7 @@ import type { Metrics } from '../core/contracts.ts';
 import { batchSizeOf, disposeTensors } from '../core/tensors.ts';
 import { validateWhileFitting } from './evaluation-loop.ts';
 import { type BatchSource, emptyLoader, iterate, release } from './loaders.ts';
+import { pauseOf } from './pause.ts';
 import type { Session } from './session.ts';
 import { trainOnBatch } from './training-step.ts';
 import { validationDue } from './validation-schedule.ts';
@@ -20,6 +21,7 @@ export async function fitLoop(session: Session, train: BatchSource): Promise<voi
     if (session.interrupted) break;
     await endEpoch(session, complete);
   }
+  session.pause = pauseOf(session);
   if (session.interrupted) await hooks.fire('interrupt');
   await hooks.fire('trainEnd');
 }

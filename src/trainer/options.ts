@@ -8,11 +8,14 @@ import type { ProfilerLike } from '../core/profiling.ts';
 import { ENGINE_NAMES, type EngineName } from '../engine/types.ts';
 import { environmentDefaults } from './environment.ts';
 
+/** One callback or several. */
+export type Callbacks = Callback | readonly Callback[];
+
 /**
  * Options of {@link Trainer}. Counts are numbers, fractions are percentages: `10` is ten batches, `'25%'` a quarter.
  * What is left out is taken from the environment: `KELVIN_TRAINER_MAX_EPOCHS=3` for `maxEpochs`.
  */
-export interface TrainerOptions {
+export interface TrainerOptions<C extends Callbacks = Callbacks> {
   /** Which engine computes; `'auto'` (default) takes the fastest that can be started. */
   engine?: EngineName | 'auto' | undefined;
   /** Epochs to train; `-1` for no limit. Default 1000, or no limit when `maxSteps` or `maxTime` is given. */
@@ -40,7 +43,7 @@ export interface TrainerOptions {
   logEveryNSteps?: number | undefined;
   /** Loggers. `true` (default): TensorBoard, below `defaultRootDir`. `false`: none. */
   logger?: boolean | LoggerLike | readonly LoggerLike[] | undefined;
-  callbacks?: Callback | readonly Callback[] | undefined;
+  callbacks?: C | undefined;
   /** Add a `ModelCheckpoint` when none is given. Default `true`. */
   enableCheckpointing?: boolean | undefined;
   /** Add a progress bar when none is given. Default `true`. */

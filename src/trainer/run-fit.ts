@@ -11,6 +11,7 @@ import type { ResolvedData } from './inputs.ts';
 import { emptyLoader } from './loaders.ts';
 import { refuseAutomaticFlags } from './manual-step.ts';
 import { Optimization } from './optimization.ts';
+import { goOnFrom } from './pause.ts';
 import { resolveCheckpoint } from './resume.ts';
 import type { Session } from './session.ts';
 import { listenForSignals } from './signals.ts';
@@ -59,7 +60,10 @@ export async function runFit(
     logger.logHyperparams?.(module.hparams);
     logger.logGraph?.(module);
   }
-  if (checkpoint !== undefined) restoreTraining(session, callbacks, checkpoint);
+  if (checkpoint !== undefined) {
+    session.pause = undefined;
+    restoreTraining(session, callbacks, checkpoint);
+  } else if (session.pause !== undefined) goOnFrom(session, session.pause);
   checkEpochLimit(session);
   const stopListening = options.handleSignals ? listenForSignals(() => session.interrupt()) : () => {};
   try {

@@ -11,6 +11,7 @@ import type { ResolvedData } from './inputs.ts';
 import { Instruments } from './instruments.ts';
 import { LeakLedger } from './leaks.ts';
 import { manualControl } from './manual-step.ts';
+import { refuseAsynchronousSteps } from './outputs.ts';
 import { Session } from './session.ts';
 import type { TrainerCore } from './trainer-state.ts';
 
@@ -87,8 +88,9 @@ function listenToSignal(signal: AbortSignal | undefined, session: Session): () =
 
 function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: LightningModule<never>): Session {
   const { options, desk, progress, observers } = core;
-  const all = arrangeCallbacks(callbacks, module);
+  const all = core.dry ? callbacks : arrangeCallbacks(callbacks, module);
   refuseMisspelledHooks('module', module);
+  refuseAsynchronousSteps(module);
   for (const callback of all) refuseMisspelledHooks('callback', callback);
   const instruments = makeInstruments(core);
   const hooks = new Dispatcher(view, module, all, observers, instruments);
@@ -135,7 +137,8 @@ function moduleInUse(stage: RunStage, module: LightningModule<never>): ConfigErr
   });
 }
 
-function alreadyRunning(stage: RunStage, running: RunStage): ConfigError {
+/** The error for a trainer that is busy. */
+export function alreadyRunning(stage: RunStage | 'check', running: RunStage): ConfigError {
   return new ConfigError(`trainer.${stage}`, {
     code: 'already-running',
     expected: 'an idle trainer',

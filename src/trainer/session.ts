@@ -14,6 +14,7 @@ import type { BatchSource } from './loaders.ts';
 import type { LogDesk, RowPlace } from './log-desk.ts';
 import type { Optimization } from './optimization.ts';
 import type { ResolvedTrainerOptions } from './options.ts';
+import type { Pause } from './pause.ts';
 import type { ProgressState } from './progress.ts';
 
 /** What a session is made of. */
@@ -54,7 +55,7 @@ export class Session {
   readonly desk: LogDesk;
   readonly progress: ProgressState;
   readonly instruments: Instruments;
-  readonly window: AccumulationWindow = new AccumulationWindow();
+  window: AccumulationWindow = new AccumulationWindow();
   /** Batches of the open accumulation window, those included whose step returned nothing. */
   windowBatch = 0;
   /** Steps that the module's optimizers have taken in the running batch, with manual optimization. */
@@ -81,6 +82,8 @@ export class Session {
   epochRowWritten = true;
   /** Where a checkpoint made now goes on, when that is not where training stands. */
   resumePoint: ResumePoint | undefined;
+  /** Where the last fit of this module was stopped within an epoch; at the end of this one, where it was. */
+  pause: Pause | undefined;
   #optimization: Optimization | undefined;
   #started: number | undefined;
   #lastBreath = performance.now();
@@ -107,6 +110,14 @@ export class Session {
   set optimization(optimization: Optimization) {
     this.#optimization = optimization;
     optimization.unpark();
+  }
+
+  /** Takes over what the last fit of the same module has left: its optimizers, its open window, its place. */
+  follow(last: Session): void {
+    this.optimization = last.optimization;
+    this.window = last.window;
+    this.window.unpark();
+    this.pause = last.pause;
   }
 
   /** Asks for an end after the current batch: Ctrl-C. */

@@ -43,6 +43,8 @@ export interface TrainerCore {
   /** The last fit, for a next one with the same module, and for a checkpoint after it. */
   lastFit: Session | undefined;
   status: RunStatus;
+  /** A dry run: the module's own callbacks are left out. */
+  dry: boolean;
 }
 
 export abstract class TrainerState implements TrainerView {

@@ -1,5 +1,6 @@
 /** Training on trial: a few steps, after which everything is as it was before. */
 import type { Gradients } from '../core/contracts.ts';
+import { ConfigError } from '../core/errors.ts';
 import { withIsolatedRandom } from '../core/seed.ts';
 import { batchSizeOf, disposeTensors, isPlainObject, readScalar, share } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
@@ -11,8 +12,13 @@ import type { Session } from './session.ts';
 import { explainStepError } from './step-errors.ts';
 import { dropTape } from './tape.ts';
 
-/** Trains for some steps of `source` and puts everything back. */
+/**
+ * Trains for some steps of `source` and puts everything back.
+ *
+ * @throws ConfigError `manual-optimization`, `several-optimizers`: a trial turns one rate and follows one loss
+ */
 export async function tryTraining(session: Session, trial: TrainingTrial, source: BatchSource): Promise<void> {
+  refuseOthers(session);
   const putBack = remember(session);
   session.module.train();
   try {
@@ -107,6 +113,19 @@ function update(
   } finally {
     disposeTensors(gradients);
   }
+}
+
+function refuseOthers({ module, optimization }: Session): void {
+  const { length } = optimization.all;
+  if (module.automaticOptimization && length === 1) return;
+  throw new ConfigError('Training on trial (LearningRateFinder, BatchSizeFinder)', {
+    code: module.automaticOptimization ? 'several-optimizers' : 'manual-optimization',
+    expected: 'a module with one optimizer, stepped by the trainer',
+    got: module.automaticOptimization
+      ? `${module.constructor.name}, which has ${length}`
+      : `${module.constructor.name}, which optimizes by hand`,
+    help: 'set the learning rates or the batch size by hand',
+  });
 }
 
 /** Remembers weights, optimizer and mode. The returned function puts them back. */
