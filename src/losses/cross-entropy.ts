@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { DataError } from '../core/errors.ts';
+import { runFused } from '../core/fused.ts';
 import { anyThat, numberBetween, oneOf, parseOptions } from '../core/options.ts';
 import * as tf from '../core/tf.ts';
 import type { LossReduction } from './reduce.ts';
@@ -96,7 +97,10 @@ const massOf = (target: tf.Tensor): tf.Tensor2D => tf.sum(target, 1, true);
  */
 function fusedLoss(logits: tf.Tensor2D, { target, mass, divisor }: Target, perSample: boolean): tf.Tensor {
   const scale = typeof divisor === 'number' ? 1 / divisor : tf.reciprocal(divisor);
+  const direct = mass === undefined ? directLoss(target, scale as number, perSample) : undefined;
   const loss = tf.customGrad((x, save) => {
+    const fused = direct?.(x as tf.Tensor, save as tf.GradSaveFunc);
+    if (fused) return fused as never;
     const logProbabilities = logSoftmax(x as tf.Tensor);
     const kept = { logProbabilities, target, ...(mass && { mass }), ...(typeof scale === 'object' && { scale }) };
     const names = Object.keys(kept);
@@ -115,6 +119,18 @@ function fusedLoss(logits: tf.Tensor2D, { target, mass, divisor }: Target, perSa
     return { value, gradFunc: gradFunc as unknown as (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[] };
   });
   return loss(logits);
+}
+
+/** The same where the engine has loss and gradient in one operation, which takes rows that are distributions. */
+function directLoss(target: tf.Tensor2D, scale: number, perSample: boolean) {
+  return (logits: tf.Tensor, save: tf.GradSaveFunc) => {
+    const [losses, gradients] = runFused('KelvinSoftmaxCrossEntropy', { logits, target }, {}) ?? [];
+    if (!losses || !gradients) return undefined;
+    save([gradients]);
+    const gradFunc = (dy: tf.Tensor, [difference]: tf.Tensor[]): tf.Tensor =>
+      tf.mul(difference as tf.Tensor, perSample ? tf.expandDims(dy, 1) : tf.mul(dy, scale));
+    return { value: perSample ? losses : tf.mul(tf.sum(losses), scale), gradFunc };
+  };
 }
 
 function checkWeight(weight: tf.Tensor, classes: number): void {

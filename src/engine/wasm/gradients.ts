@@ -9,8 +9,12 @@ import * as tf from '../../core/tf.ts';
 import { hasCompanion } from './companion/companion.ts';
 import { completeCoreGradients, sumTo } from './core-gradients.ts';
 
+let completed = false;
+
 /** Registers the gradients of FusedBatchNorm, Conv2D, Relu, Relu6, Sum, Mean, BatchMatMul and GatherV2. */
 export function completeGradients(): void {
+  if (completed) return;
+  completed = true;
   completeCoreGradients();
   replaceGradient(tf.FusedBatchNorm, (core) => (dy, saved, attrs) => {
     const [x, mean] = saved as [tf.Tensor, tf.Tensor];
