@@ -143,7 +143,7 @@ describe.skipIf(!installed)(title, () => {
       for (const each of made.splice(0)) each.dispose();
     });
     const start = (name: keyof typeof make, given = normals(1, 5)) => {
-      const param = tf.variable(tf.tensor1d(given));
+      const param = tf.tidy(() => tf.variable(tf.tensor1d(given)));
       const optimizer = make[name](param);
       made.push(param, optimizer);
       const step = (seed: number) => tf.tidy(() => optimizer.step({ [param.name]: tf.tensor1d(normals(seed, 5)) }));
@@ -166,7 +166,7 @@ describe.skipIf(!installed)(title, () => {
     it.each(Object.keys(make) as (keyof typeof make)[])('%s writes to no tensor that somebody still holds', (name) => {
       const given = normals(1, 16); // long enough to be taken over without a copy
       const before = Float32Array.from(given);
-      const param = tf.variable(tf.tensor1d(given));
+      const param = tf.tidy(() => tf.variable(tf.tensor1d(given)));
       const optimizer = make[name](param);
       made.push(param, optimizer);
       const step = () => tf.tidy(() => optimizer.step({ [param.name]: tf.ones([16]) }));

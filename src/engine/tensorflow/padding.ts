@@ -5,78 +5,63 @@
 import * as tf from '../../core/tf.ts';
 import { attributes, direct, type Info, type TensorFlowBackend } from './ops.ts';
 
-type Pad = tf.Conv2DAttrs['pad'];
+type Shape4D = [number, number, number, number];
 
-interface ConvolutionGradientAttrs {
+interface ConvolutionAttrs {
   readonly strides: [number, number] | number;
-  readonly pad: Pad;
+  readonly pad: tf.Conv2DAttrs['pad'];
   readonly dataFormat: 'NHWC' | 'NCHW';
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
+  readonly dilations?: [number, number] | number;
 }
 
-/** Registers Conv2DBackpropInput and Conv2DBackpropFilter for padding in numbers. */
+/** Registers Conv2D, Conv2DBackpropInput, Conv2DBackpropFilter, MaxPool and MaxPoolGrad for padding in numbers. */
 export function directPadding(backend: TensorFlowBackend): void {
   const { T, text, ints } = attributes(backend);
 
-  const gradient = (
-    name: string,
-    shape: readonly number[],
-    attrs: ConvolutionGradientAttrs,
-    given: Given,
-  ): tf.Tensor => {
-    const { inputShape, filterShape, inputs } = given;
-    const { strides, pad, dimRoundingMode } = attrs;
-    const info = tf.backend_util.computeConv2DInfo(inputShape, filterShape, strides, 1, pad, dimRoundingMode);
+  /** Runs one of the three; `inputShape` and `filterShape` are the image's and the filter's. */
+  function convolve(name: string, attrs: ConvolutionAttrs, shapes: [number[], number[]], inputs: Info[]): tf.Tensor {
+    const [inputShape, filterShape] = shapes as [Shape4D, Shape4D];
+    const { strides, dilations = 1, pad, dimRoundingMode } = attrs;
+    const info = tf.backend_util.computeConv2DInfo(inputShape, filterShape, strides, dilations, pad, dimRoundingMode);
     const { top, bottom, left, right } = info.padInfo;
-    const sizes = tf.tensor1d([...shape], 'int32');
-    const [before, after] = inputs(sizes);
-    const y = backend.executeSingleOutput(
-      name,
-      [
-        T,
-        ints('strides', [1, info.strideHeight, info.strideWidth, 1]),
-        text('padding', 'EXPLICIT'),
-        ints('explicit_paddings', [0, 0, top, bottom, left, right, 0, 0]),
-        text('data_format', 'NHWC'),
-        ints('dilations', [1, 1, 1, 1]),
-      ],
-      [...before, ...after],
-    );
-    sizes.dispose();
-    return y;
-  };
+    const given = [
+      T,
+      ints('strides', [1, info.strideHeight, info.strideWidth, 1]),
+      text('padding', 'EXPLICIT'),
+      ints('explicit_paddings', [0, 0, top, bottom, left, right, 0, 0]),
+      text('data_format', 'NHWC'),
+      ints('dilations', [1, info.dilationHeight, info.dilationWidth, 1]),
+    ];
+    return backend.executeSingleOutput(name, given, inputs);
+  }
 
-  direct<ConvolutionGradientAttrs & { inputShape: Shape4D }>(tf.Conv2DBackpropInput, (inputs, attrs) => {
+  direct<ConvolutionAttrs>(tf.Conv2D, (inputs, attrs) => {
+    const { x, filter } = inputs as Record<'x' | 'filter', Info>;
+    return inNumbers(attrs) ? convolve(tf.Conv2D, attrs, [x.shape, filter.shape], [x, filter]) : undefined;
+  });
+  direct<ConvolutionAttrs & { inputShape: number[] }>(tf.Conv2DBackpropInput, (inputs, attrs) => {
     const { dy, filter } = inputs as Record<'dy' | 'filter', Info>;
+    const { inputShape } = attrs;
     if (!inNumbers(attrs)) return undefined;
-    const given = { inputShape: attrs.inputShape, filterShape: filter.shape as Shape4D };
-    return gradient(tf.Conv2DBackpropInput, attrs.inputShape, attrs, {
-      ...given,
-      inputs: (sizes) => [[sizes], [filter, dy]],
+    return tf.tidy(() => {
+      const sizes = tf.tensor1d(inputShape, 'int32');
+      return convolve(tf.Conv2DBackpropInput, attrs, [inputShape, filter.shape], [sizes, filter, dy]);
     });
   });
-  direct<ConvolutionGradientAttrs & { filterShape: Shape4D }>(tf.Conv2DBackpropFilter, (inputs, attrs) => {
+  direct<ConvolutionAttrs & { filterShape: number[] }>(tf.Conv2DBackpropFilter, (inputs, attrs) => {
     const { x, dy } = inputs as Record<'x' | 'dy', Info>;
+    const { filterShape } = attrs;
     if (!inNumbers(attrs)) return undefined;
-    const given = { inputShape: x.shape as Shape4D, filterShape: attrs.filterShape };
-    return gradient(tf.Conv2DBackpropFilter, attrs.filterShape, attrs, {
-      ...given,
-      inputs: (sizes) => [[x, sizes], [dy]],
+    return tf.tidy(() => {
+      const sizes = tf.tensor1d(filterShape, 'int32');
+      return convolve(tf.Conv2DBackpropFilter, attrs, [x.shape, filterShape], [x, sizes, dy]);
     });
   });
   paddedPool(tf.MaxPool, tf.MaxPoolGrad, Number.NEGATIVE_INFINITY);
 }
 
-type Shape4D = [number, number, number, number];
-
-interface Given {
-  readonly inputShape: Shape4D;
-  readonly filterShape: Shape4D;
-  readonly inputs: (sizes: Info) => [Info[], Info[]];
-}
-
-const inNumbers = ({ pad, dataFormat }: { pad: Pad; dataFormat?: string }): boolean =>
-  typeof pad !== 'string' && dataFormat !== 'NCHW';
+const inNumbers = ({ pad, dataFormat }: ConvolutionAttrs): boolean => typeof pad !== 'string' && dataFormat !== 'NCHW';
 
 /** A pool whose padding never wins. */
 function paddedPool(forward: string, backward: string, filler: number): void {
