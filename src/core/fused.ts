@@ -10,7 +10,7 @@ export type FusedKernel =
   | 'KelvinSGD'
   | 'KelvinClippedGrad'
   | 'KelvinCentredSums'
-  | 'KelvinSoftmaxCrossEntropy'
+  | 'KelvinCrossEntropy'
   | 'KelvinBatchNorm';
 
 const conditions = new Map<string, () => boolean>();

@@ -97,39 +97,44 @@ const massOf = (target: tf.Tensor): tf.Tensor2D => tf.sum(target, 1, true);
  */
 function fusedLoss(logits: tf.Tensor2D, { target, mass, divisor }: Target, perSample: boolean): tf.Tensor {
   const scale = typeof divisor === 'number' ? 1 / divisor : tf.reciprocal(divisor);
-  const direct = mass === undefined ? directLoss(target, scale as number, perSample) : undefined;
   const loss = tf.customGrad((x, save) => {
-    const fused = direct?.(x as tf.Tensor, save as tf.GradSaveFunc);
-    if (fused) return fused as never;
-    const logProbabilities = logSoftmax(x as tf.Tensor);
-    const kept = { logProbabilities, target, ...(mass && { mass }), ...(typeof scale === 'object' && { scale }) };
-    const names = Object.keys(kept);
-    (save as tf.GradSaveFunc)(Object.values(kept));
-    const likelihood = tf.mul(logProbabilities, target);
-    const value = perSample
-      ? tf.neg(tf.sum(likelihood, 1))
-      : tf.mul(tf.sum(likelihood), typeof scale === 'number' ? -scale : tf.neg(scale));
+    const { losses, kept, slope } = lossesOf(x as tf.Tensor, target, mass);
+    (save as tf.GradSaveFunc)(typeof scale === 'object' ? [...kept, scale] : kept);
+    const value = perSample ? losses : tf.mul(tf.sum(losses), scale);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
-      const at = (name: string) => saved[names.indexOf(name)] as tf.Tensor;
-      const probabilities = tf.exp(at('logProbabilities'));
-      const difference = tf.sub(mass ? tf.mul(probabilities, at('mass')) : probabilities, at('target'));
-      if (perSample) return tf.mul(difference, tf.expandDims(dy, 1));
-      return tf.mul(difference, tf.mul(dy, typeof scale === 'number' ? scale : at('scale')));
+      if (perSample) return tf.mul(slope(saved), tf.expandDims(dy, 1));
+      return tf.mul(slope(saved), tf.mul(dy, typeof scale === 'object' ? (saved.at(-1) as tf.Tensor) : scale));
     };
     return { value, gradFunc: gradFunc as unknown as (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[] };
   });
   return loss(logits);
 }
 
-/** The same where the engine has loss and gradient in one operation, which takes rows that are distributions. */
-function directLoss(target: tf.Tensor2D, scale: number, perSample: boolean) {
-  return (logits: tf.Tensor, save: tf.GradSaveFunc) => {
-    const [losses, gradients] = runFused('KelvinSoftmaxCrossEntropy', { logits, target }, {}) ?? [];
-    if (!losses || !gradients) return undefined;
-    save([gradients]);
-    const gradFunc = (dy: tf.Tensor, [difference]: tf.Tensor[]): tf.Tensor =>
-      tf.mul(difference as tf.Tensor, perSample ? tf.expandDims(dy, 1) : tf.mul(dy, scale));
-    return { value: perSample ? losses : tf.mul(tf.sum(losses), scale), gradFunc };
+interface Losses {
+  /** Shape [batch]. */
+  readonly losses: tf.Tensor;
+  /** What has to be kept for the gradient. */
+  readonly kept: tf.Tensor[];
+  /** The gradient of the losses, of shape [batch, classes], from what was kept. */
+  readonly slope: (kept: tf.Tensor[]) => tf.Tensor;
+}
+
+/** By a fused kernel where the engine has one, whose loss and gradient come in one go. `whole`: all rows sum to 1. */
+function lossesOf(logits: tf.Tensor, target: tf.Tensor2D, mass: tf.Tensor2D | undefined): Losses {
+  const fused =
+    logits.dtype === 'float32' && runFused('KelvinCrossEntropy', { logits, target }, { whole: mass === undefined });
+  if (fused) {
+    const [losses, gradient] = fused as [tf.Tensor, tf.Tensor];
+    return { losses, kept: [gradient], slope: ([kept]) => kept as tf.Tensor };
+  }
+  const logProbabilities = logSoftmax(logits);
+  return {
+    losses: tf.neg(tf.sum(tf.mul(logProbabilities, target), 1)),
+    kept: [logProbabilities, target, ...(mass ? [mass] : [])],
+    slope: (kept) => {
+      const probabilities = tf.exp(kept[0] as tf.Tensor);
+      return tf.sub(mass ? tf.mul(probabilities, kept[2] as tf.Tensor) : probabilities, kept[1] as tf.Tensor);
+    },
   };
 }
 

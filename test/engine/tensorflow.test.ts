@@ -33,21 +33,28 @@ describe.skipIf(!installed)(title, () => {
   it('softmax with cross-entropy has the same values and gradients, and takes a label that is no class for none', () => {
     const size = fc.record({ batch: fc.integer({ min: 1, max: 6 }), classes: fc.integer({ min: 2, max: 7 }) });
     fc.assert(
-      fc.property(size, fc.constantFrom('mean', 'sum', 'none'), fc.boolean(), ({ batch, classes }, reduction, soft) => {
-        both(() =>
-          tf.tidy(() => {
-            const logits = tf.tensor2d(normals(1, batch * classes), [batch, classes]);
-            const labels = soft
-              ? tf.softmax(tf.tensor2d(normals(2, batch * classes), [batch, classes]))
-              : tf.tensor1d(
-                  Int32Array.from({ length: batch }, (_, i) => (i * 3) % (classes + 1)),
-                  'int32',
-                );
-            const loss = (x: tf.Tensor) => losses.crossEntropy(x, labels, { reduction: reduction as 'none' });
-            return read(loss(logits), tf.grad(loss)(logits));
-          }),
-        );
-      }),
+      fc.property(
+        size,
+        fc.constantFrom('mean', 'sum', 'none'),
+        fc.nat({ max: 2 }),
+        ({ batch, classes }, reduction, kind) => {
+          both(() =>
+            tf.tidy(() => {
+              const logits = tf.tensor2d(normals(1, batch * classes), [batch, classes]);
+              const soft = () => tf.softmax(tf.tensor2d(normals(2, batch * classes), [batch, classes]));
+              const labels =
+                kind > 0
+                  ? tf.mul(soft(), kind)
+                  : tf.tensor1d(
+                      Int32Array.from({ length: batch }, (_, i) => (i * 3) % (classes + 1)),
+                      'int32',
+                    );
+              const loss = (x: tf.Tensor) => losses.crossEntropy(x, labels, { reduction: reduction as 'none' });
+              return read(loss(logits), tf.grad(loss)(logits));
+            }),
+          );
+        },
+      ),
       howOften(30, 1),
     );
   });

@@ -2,7 +2,7 @@
 import * as tf from '../../core/tf.ts';
 import { attributes, direct, type Info, type TensorFlowBackend } from './ops.ts';
 
-/** Registers KelvinClippedGrad, KelvinSoftmaxCrossEntropy, Add of a bias, and the Sum that is its gradient. */
+/** Registers KelvinClippedGrad, KelvinCrossEntropy, Add of a bias, and the Sum that is its gradient. */
 export function directGradients(backend: TensorFlowBackend): void {
   const { T, text } = attributes(backend);
   const nhwc = text('data_format', 'NHWC');
@@ -21,9 +21,18 @@ export function directGradients(backend: TensorFlowBackend): void {
     if (!fits || axes.size !== x.shape.length - 1 || axes.has(x.shape.length - 1)) return undefined;
     return single('BiasAddGrad', [T, nhwc], x);
   });
-  direct('KelvinSoftmaxCrossEntropy', ({ logits, target }) =>
-    backend.executeMultipleOutputs('SoftmaxCrossEntropyWithLogits', [T], [logits as Info, target as Info], 2),
-  );
+  direct<{ whole: boolean }>('KelvinCrossEntropy', (inputs, { whole }) => {
+    const { logits, target } = inputs as Record<'logits' | 'target', tf.Tensor>;
+    return tf.tidy(() => {
+      const given = [logits, target];
+      const outputs = backend.executeMultipleOutputs('SoftmaxCrossEntropyWithLogits', [T], given, 2);
+      const [losses, difference] = outputs as [tf.Tensor, tf.Tensor];
+      if (whole) return [losses, difference];
+      // TensorFlow takes each row for a distribution: softmax - target, where softmax · mass - target is meant.
+      const probabilities = tf.add(difference, target);
+      return [losses, tf.sub(tf.mul(probabilities, tf.sum(target, 1, true)), target)];
+    });
+  });
   direct(tf.Add, ({ a, b }) =>
     isBias(a as Info, b as Info) ? single('BiasAdd', [T, nhwc], a as Info, b as Info) : undefined,
   );
