@@ -5,6 +5,7 @@ import type { RandomState } from '../core/random.ts';
 import { globalRandom } from '../core/seed.ts';
 import type { LoaderSeed } from '../data/loader.ts';
 import type { AxisRows } from '../module/log-book.ts';
+import { collectWeights } from '../module/weights.ts';
 import { collectDataModule } from './data-state.ts';
 import {
   collectOptimizer,
@@ -17,7 +18,6 @@ import type { BatchSource } from './loaders.ts';
 import type { LogDeskState, RowPlace } from './log-desk.ts';
 import type { ProgressState } from './progress.ts';
 import type { Session, UnsettledBatch } from './session.ts';
-import { collectWeights } from './weights.ts';
 
 /** Collects the state of a session. With `weightsOnly`, just the model and its hyper-parameters. */
 export async function collectCheckpoint(

@@ -2,6 +2,7 @@
 import type { Callback, Metrics, RunStatus, TrainerView } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
 import { configureOnce } from '../module/lifecycle.ts';
+import { restoreWeights } from '../module/weights.ts';
 import { checkResumable, restoreLoggers, restoreTraining } from './checkpoint-state.ts';
 import { requestLoaders } from './data-request.ts';
 import { allHyperparameters, restoreDataModule, savedLoaderRequest } from './data-state.ts';
@@ -14,7 +15,6 @@ import { goOnFrom } from './pause.ts';
 import { resolveCheckpoint } from './resume.ts';
 import type { Session } from './session.ts';
 import { listenForSignals } from './signals.ts';
-import { restoreWeights } from './weights.ts';
 
 /** How a fit ended. */
 export interface FitResult {
