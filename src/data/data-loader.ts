@@ -46,6 +46,7 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
   #epoch = 0;
   #start = 0;
   #iteration: Iteration<B> | undefined;
+  #order: { readonly epoch: number; readonly seed: number; readonly indices: Uint32Array } | undefined;
 
   constructor(dataset: Dataset<S, B>, options: DataLoaderOptions<S, B> = {}) {
     const parsed = parseOptions('DataLoader', loaderSchema, options);
@@ -135,7 +136,7 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
    * @param epoch default: the epoch of the latest iteration
    */
   viewKeys(batch: number, epoch: number = this.#epoch): ViewKey[] {
-    const order = orderOf(this.#sampler, epoch).subarray(batch * this.batchSize, (batch + 1) * this.batchSize);
+    const order = this.#orderOf(epoch).subarray(batch * this.batchSize, (batch + 1) * this.batchSize);
     return Array.from(order, (index) => ({ seed: this.#seed, epoch, id: sampleIdOf(this.dataset, index) }));
   }
 
@@ -166,11 +167,21 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
     return this.#shuffle ? new RandomSampler(length, { seed: this.#seed }) : new SequentialSampler(length);
   }
 
+  /** The order of an epoch, kept until another one is asked for. */
+  #orderOf(epoch: number): Uint32Array {
+    const { length } = this.#sampler;
+    const known = this.#order;
+    if (known?.epoch === epoch && known.seed === this.#seed && known.indices.length === length) return known.indices;
+    const indices = orderOf(this.#sampler, epoch);
+    this.#order = { epoch, seed: this.#seed, indices };
+    return indices;
+  }
+
   #begin(): Iteration<B> {
     if (this.#iteration) this.#move(this.#epoch + 1, 0);
     const epoch = this.#epoch;
     const seed = this.#seed;
-    const order = orderOf(this.#sampler, epoch);
+    const order = this.#orderOf(epoch);
     this.#iteration = new Iteration<B>({
       from: this.#start,
       to: this.length,

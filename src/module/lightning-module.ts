@@ -8,10 +8,10 @@ import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer, ReduceLR
 import { notAttached, withoutForward } from './module-errors.ts';
 import type { ModuleHookMethods } from './module-hooks.ts';
 import type { GradientClipping, ManualOptimizer, ModuleHost, ModuleSteps, StepResult } from './module-host.ts';
-import { ModuleParts } from './module-parts.ts';
+import { ModuleParts, nestedModules } from './module-parts.ts';
 import type { ConfiguredOptimizers } from './optimizer-config.ts';
 
-/** Connects a module to the trainer that runs it, or disconnects it. For the trainer alone. */
+/** Connects a module and the modules in it to the trainer that runs it, or disconnects them. For the trainer alone. */
 export let attachHost: (module: LightningModule<never>, host: ModuleHost | undefined) => void;
 /** Whether a trainer runs a module now. For the trainer alone. */
 export let isAttached: (module: LightningModule<never>) => boolean;
@@ -55,6 +55,7 @@ export abstract class LightningModule<B = unknown, M extends string = string> ex
   static {
     attachHost = (module, host) => {
       module.#host = host;
+      for (const nested of nestedModules(module)) if (nested instanceof LightningModule) attachHost(nested, host);
     };
     isAttached = (module) => module.#host !== undefined;
   }

@@ -62,6 +62,8 @@ export interface TrainerOptions<C extends Callbacks = Callbacks> {
   fastDevRun?: boolean | number | undefined;
   /** Train and validate on the same few batches, in order. Default 0, off. */
   overfitBatches?: BatchLimit | undefined;
+  /** Ask the module or data module for its loaders again every n epochs. Default 0: once per `fit`. */
+  reloadDataloadersEveryNEpochs?: number | undefined;
   /** Where logs and checkpoints go by default. Default: the working directory. */
   defaultRootDir?: string | undefined;
   /** Nothing attached: no logger, checkpoint, bar, summary, sanity check. Default `false`. */
@@ -124,6 +126,7 @@ const schema = z.strictObject({
   terminateOnNaN: flag().default(true),
   fastDevRun: z.union([z.boolean(), z.int().min(0)], { error: 'true, false or a count of at least 0' }).default(false),
   overfitBatches: limit().default(0),
+  reloadDataloadersEveryNEpochs: wholeNumber(0).default(0),
   defaultRootDir: text().optional(),
   barebones: flag().default(false),
   handleSignals: flag().default(true),

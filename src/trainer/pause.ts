@@ -2,6 +2,8 @@
 import type { JsonObject } from '../core/contracts.ts';
 import type { RandomState } from '../core/random.ts';
 import { globalRandom } from '../core/seed.ts';
+import type { LoaderSeed } from '../data/loader.ts';
+import type { LoaderRequest } from './data-request.ts';
 import type { LogDeskState } from './log-desk.ts';
 import type { ProgressState } from './progress.ts';
 import type { Session, UnsettledBatch } from './session.ts';
@@ -16,8 +18,9 @@ export interface Pause {
   readonly log: LogDeskState;
   /** What the loggers held before a validation that was broken off: the next fit validates anew. */
   readonly loggers: readonly (JsonObject | null)[] | undefined;
-  readonly seeds: readonly (number | undefined)[];
+  readonly seeds: readonly (LoaderSeed | undefined)[];
   readonly random: RandomState;
+  readonly loaderRequest: LoaderRequest | undefined;
 }
 
 /** The place at which a session has ended; `undefined` when it was the end of an epoch. */
@@ -36,6 +39,7 @@ export function pauseOf(session: Session): Pause | undefined {
     loggers: undone?.loggers,
     seeds: loadersOf(session).map((loader) => loader?.state?.().seed),
     random: session.trainingRandom ?? globalRandom().state(),
+    loaderRequest: session.loaderRequest,
   };
 }
 
@@ -58,7 +62,7 @@ export function goOnFrom(session: Session, pause: Pause): void {
   });
   loadersOf(session).forEach((loader, i) => {
     const seed = pause.seeds[i];
-    if (seed !== undefined) loader?.loadState?.({ epoch: 0, batch: 0, seed });
+    if (seed !== undefined) loader?.loadState?.({ epoch: 0, batch: 0, seed } as never);
   });
   globalRandom().restore(pause.random);
 }

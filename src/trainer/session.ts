@@ -8,7 +8,10 @@ import type { RandomState } from '../core/random.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import type { LogBookState } from '../module/log-book.ts';
 import { AccumulationWindow } from './accumulation.ts';
+import { type BatchTransfer, batchTransfer } from './batch-transfer.ts';
+import type { LoaderRequest } from './data-request.ts';
 import type { Dispatcher } from './dispatch.ts';
+import type { ResolvedData } from './inputs.ts';
 import type { Instruments } from './instruments.ts';
 import type { BatchSource } from './loaders.ts';
 import type { LogDesk, RowPlace } from './log-desk.ts';
@@ -25,6 +28,7 @@ export interface SessionParts {
   readonly hooks: Dispatcher;
   readonly desk: LogDesk;
   readonly progress: ProgressState;
+  readonly data: ResolvedData;
   readonly instruments: Instruments;
 }
 
@@ -54,6 +58,9 @@ export class Session {
   readonly hooks: Dispatcher;
   readonly desk: LogDesk;
   readonly progress: ProgressState;
+  readonly data: ResolvedData;
+  /** What the transfer hooks make of a batch; `undefined` when there are none. */
+  readonly transfer: BatchTransfer | undefined;
   readonly instruments: Instruments;
   window: AccumulationWindow = new AccumulationWindow();
   /** Batches of the open accumulation window, those included whose step returned nothing. */
@@ -65,6 +72,8 @@ export class Session {
   train: BatchSource | undefined;
   val: readonly BatchSource[] = [];
   evaluation: readonly BatchSource[] = [];
+  /** When and how the loaders of a fit were asked for. */
+  loaderRequest: LoaderRequest | undefined;
   sanityChecking = false;
   validating = false;
   isLastBatch = false;
@@ -96,6 +105,8 @@ export class Session {
     this.hooks = parts.hooks;
     this.desk = parts.desk;
     this.progress = parts.progress;
+    this.data = parts.data;
+    this.transfer = batchTransfer(parts.module, parts.data.datamodule);
     this.instruments = parts.instruments;
   }
 

@@ -8,12 +8,14 @@ import { isOutput, type Output } from '../callbacks/output.ts';
 import type { Callback, Metrics, ModuleView, RunStage } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
 import { anyThat, parseOptions } from '../core/options.ts';
+import type { Loader } from '../data/loader.ts';
 import { configureOnce } from '../module/lifecycle.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import type { Watchable } from '../module/metric-names.ts';
 import { addDefaultCallbacks } from './attach-callbacks.ts';
 import { checkFit, type ScratchTrainer } from './check.ts';
 import type { CheckReport } from './check-report.ts';
+import { requestEvaluationLoaders } from './data-request.ts';
 import { defaultLogger } from './default-logger.ts';
 import { makeProfiler } from './default-profiler.ts';
 import { evaluationLoop } from './evaluation-loop.ts';
@@ -77,7 +79,8 @@ export class Trainer<const C extends Callbacks = Callbacks> extends TrainerState
   /**
    * Trains a module.
    *
-   * @param data the training loader, or `{ train, val }`, or `{ datamodule }`
+   * @param data the training loader, or `{ train, val }`, or `{ datamodule }`. Without it the module is asked for its
+   * `trainDataloader` and `valDataloader`
    * @param val the validation loader, when `data` is a loader
    * @param options `ckptPath`: a checkpoint to resume from
    * A second fit of the same module goes on where the first has ended, also in the middle of an epoch: with the same seed
@@ -89,18 +92,18 @@ export class Trainer<const C extends Callbacks = Callbacks> extends TrainerState
    */
   fit<B, M extends string>(
     module: LightningModule<B, M> & Watchable<C, M>,
-    data: FitData<B>,
+    data?: FitData<NoInfer<B>>,
     options?: FitOptions,
   ): Promise<FitResult>;
   fit<B, M extends string>(
     module: LightningModule<B, M> & Watchable<C, M>,
-    train: Loaders<B>,
+    train: Loader<B>,
     val?: Loaders<B>,
     options?: FitOptions,
   ): Promise<FitResult>;
   async fit<B>(
     module: LightningModule<B>,
-    data: FitData<B> | Loaders<B>,
+    data?: FitData<B> | Loader<B>,
     second?: Loaders<B> | FitOptions,
     third?: FitOptions,
   ): Promise<FitResult> {
@@ -132,7 +135,7 @@ export class Trainer<const C extends Callbacks = Callbacks> extends TrainerState
    */
   async check<B>(
     module: LightningModule<B>,
-    data: FitData<B> | Loaders<B>,
+    data?: FitData<B> | Loader<B>,
     options: { stream?: Output | false | undefined } = {},
   ): Promise<CheckReport> {
     const { stream = process.stderr } = parseOptions('trainer.check', checkSchema, options);
@@ -149,12 +152,12 @@ export class Trainer<const C extends Callbacks = Callbacks> extends TrainerState
   }
 
   /** Runs the validation loop and returns its metrics, one record per loader. */
-  validate<B>(module: LightningModule<B>, data: EvaluationData<B>, options?: EvaluationOptions): Promise<Metrics[]> {
+  validate<B>(module: LightningModule<B>, data?: EvaluationData<B>, options?: EvaluationOptions): Promise<Metrics[]> {
     return this.#evaluate('validate', module, data, options);
   }
 
   /** Runs the test loop and returns its metrics, one record per loader. */
-  test<B>(module: LightningModule<B>, data: EvaluationData<B>, options?: EvaluationOptions): Promise<Metrics[]> {
+  test<B>(module: LightningModule<B>, data?: EvaluationData<B>, options?: EvaluationOptions): Promise<Metrics[]> {
     return this.#evaluate('test', module, data, options);
   }
 
@@ -166,13 +169,13 @@ export class Trainer<const C extends Callbacks = Callbacks> extends TrainerState
    */
   async predict<B>(
     module: LightningModule<B>,
-    data: EvaluationData<B>,
+    data?: EvaluationData<B>,
     options: EvaluationOptions & { returnPredictions?: boolean | undefined } = {},
   ): Promise<unknown[]> {
     const { returnPredictions = true, ...rest } = options;
     const resolved = resolveEvaluationData('predict', data, rest);
     const results = await this.#run('predict', module, resolved, async (session) => {
-      await this.#prepareEvaluation(session, resolved);
+      await this.#prepareEvaluation(session);
       return predictLoop(session, session.evaluation, { keep: returnPredictions });
     });
     return results.length === 1 ? (results[0] as unknown[]) : results;
@@ -199,22 +202,22 @@ export class Trainer<const C extends Callbacks = Callbacks> extends TrainerState
   async #evaluate<B>(
     stage: 'validate' | 'test',
     module: LightningModule<B>,
-    data: EvaluationData<B>,
+    data: EvaluationData<B> | undefined,
     options: EvaluationOptions = {},
   ): Promise<Metrics[]> {
     const resolved = resolveEvaluationData(stage, data, options);
     return this.#run(stage, module, resolved, async (session) => {
       const step = stage === 'validate' ? 'validationStep' : 'testStep';
       if (module[step] === undefined) throw withoutStep(module, stage, step);
-      await this.#prepareEvaluation(session, resolved);
+      await this.#prepareEvaluation(session);
       return (await evaluationLoop(session, stage === 'validate' ? 'validation' : 'test', session.evaluation)) ?? [];
     });
   }
 
-  async #prepareEvaluation(session: Session, data: ResolvedData): Promise<void> {
+  async #prepareEvaluation(session: Session): Promise<void> {
     await configureOnce(session.module);
-    await loadWeights(session, this.core.callbacks, data.ckptPath, this.logDir);
-    session.evaluation = await data.evaluationSources(session.options);
+    await loadWeights(session, this.core.callbacks, session.data.ckptPath, this.logDir);
+    await requestEvaluationLoaders(session);
   }
 
   #run<T, B>(

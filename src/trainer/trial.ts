@@ -47,12 +47,13 @@ async function steps(session: Session, trial: TrainingTrial, source: BatchSource
     for (let pass = 0; step < trial.steps; pass++) {
       source.loader.setEpoch?.(session.progress.epoch + pass);
       const before = step;
-      for await (const { batch, batchIdx, isLast } of iterate(source)) {
+      for await (const { batch: given, batchIdx, isLast } of iterate(source)) {
+        const batch = session.transfer === undefined ? given : session.transfer(source, given, 0);
         try {
           if (losses.length === 0) trial.beforeStep?.(step, optimizer);
           losses.push(gather(session, window, batch, batchIdx));
         } finally {
-          release(source, batch);
+          release(source, given, batch);
         }
         await session.breathe();
         if (losses.length < session.accumulateGradBatches && !isLast) continue;

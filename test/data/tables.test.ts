@@ -1,5 +1,5 @@
 /** Image folders, tables of images and JSON lines: what they read, and what they say about data that is wrong. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { csvImages, DataLoader, imageFolder, jsonLines, tf } from 'kelvin';
 import sharp from 'sharp';
@@ -48,6 +48,13 @@ describe('imageFolder', () => {
       expect([...x.dataSync()].filter((_, i) => i % 4 === 0)).toEqual([10, 20, 30]);
       tf.dispose([x, y]);
     }
+  });
+
+  test('follows links to folders', async () => {
+    await mkdir(at('linked'));
+    await symlink(at('set/cats'), at('linked/lions'), 'dir');
+    const images = await imageFolder(at('linked'));
+    expect([images.classes, images.sampleId(0)]).toEqual([['lions'], 'lions/a.png']);
   });
 
   test('says what is wrong with a folder', async () => {
