@@ -1,0 +1,224 @@
+/**
+ * Makes a graph of two recordings of the same step. What was the same in both is constant; what differed is fed, is a
+ * state, or keeps the step from being compiled.
+ */
+import { type Graph, GraphBuilder, prune, type Spec, type Value } from './graph.ts';
+import { lineOf } from './origin.ts';
+import type { DType, HostTensor, KernelCall, Obstacle, Tape, TensorRef } from './tape.ts';
+
+/** A step with names for what went into it and what came out of it. */
+export interface RecordedStep {
+  readonly tape: Tape;
+  /** Tensors of the batch and the like, by name; names are the same at each step. */
+  readonly inputs: ReadonlyMap<string, TensorRef>;
+  /** What lasts from step to step, as it was before. */
+  readonly states: ReadonlyMap<string, TensorRef>;
+  /** The same states, as they are after it. */
+  readonly updated: ReadonlyMap<string, TensorRef>;
+  readonly outputs: ReadonlyMap<string, TensorRef>;
+}
+
+/** Reads the values of a tensor that was there before the step and belongs to nobody known. */
+export type ReadCaptured = (ref: TensorRef) => ArrayBufferView;
+
+/** A graph; or why there is none: two recordings that took different courses may be followed by two that agree. */
+export type GraphResult = { readonly graph: Graph } | { readonly obstacle: Obstacle } | { readonly differs: Obstacle };
+
+/** Compares two recordings and makes a graph of the second. */
+export function graphOf(first: RecordedStep, second: RecordedStep, read: ReadCaptured): GraphResult {
+  const obstacle = second.tape.obstacle ?? first.tape.obstacle;
+  if (obstacle !== undefined) return { obstacle };
+  const difference = new Comparison(first, second).difference();
+  if (difference !== undefined) return { differs: difference };
+  return { graph: new Assembly(first, second, read).graph() };
+}
+
+/** Numbers each tensor of a step by where it came from. */
+class Numbering {
+  readonly #numbers = new Map<object, string>();
+
+  constructor({ inputs, states }: RecordedStep) {
+    for (const [name, { dataId }] of inputs) this.#numbers.set(dataId, `input ${name}`);
+    for (const [name, { dataId }] of states) this.#numbers.set(dataId, `state ${name}`);
+  }
+
+  add(dataId: object, place: string): void {
+    if (!this.#numbers.has(dataId)) this.#numbers.set(dataId, place);
+  }
+
+  of(dataId: object): string {
+    return this.#numbers.get(dataId) ?? 'elsewhere';
+  }
+}
+
+class Comparison {
+  readonly #steps: readonly [RecordedStep, RecordedStep];
+
+  constructor(first: RecordedStep, second: RecordedStep) {
+    this.#steps = [first, second];
+  }
+
+  difference(): Obstacle | undefined {
+    const [first, second] = this.#steps;
+    const [a, b] = [first.tape.entries, second.tape.entries];
+    const known = [new Numbering(first), new Numbering(second)] as const;
+    for (let i = 0; i < Math.max(a.length, b.length); i++) {
+      const [one, other] = [a[i], b[i]];
+      if (one === undefined || other === undefined || describe(one, known[0]) !== describe(other, known[1])) {
+        const at = other ?? one;
+        const name = at?.kind === 'kernel' ? at.name : 'a tensor from the host';
+        return { what: `it takes another course from step to step, from ${name} on`, at: at?.at };
+      }
+      for (const [entry, numbers] of [
+        [one, known[0]],
+        [other, known[1]],
+      ] as const) {
+        const outputs = entry.kind === 'kernel' ? entry.outputs : [entry.output];
+        outputs.forEach(({ dataId }, j) => numbers.add(dataId, `${i}:${j}`));
+      }
+    }
+    const names = ({ outputs, updated }: RecordedStep, numbers: Numbering): string =>
+      [...outputs, ...updated].map(([name, { dataId }]) => `${name}=${numbers.of(dataId)}`).join();
+    if (names(first, known[0]) === names(second, known[1])) return undefined;
+    return { what: 'it gives back other things from step to step', at: undefined };
+  }
+}
+
+/** An entry in words that are the same at each step. */
+function describe(entry: KernelCall | HostTensor, numbers: Numbering): string {
+  if (entry.kind === 'host') return `host ${specText(entry.output)}`;
+  const inputs = Object.entries(entry.inputs).map(([name, ref]) => `${name}=${numbers.of(ref.dataId)}${specText(ref)}`);
+  return `${entry.name}(${inputs})${JSON.stringify(withoutSeed(entry.attrs))}${entry.outputs.map(specText)}`;
+}
+
+const specText = ({ shape, dtype }: TensorRef): string => `${dtype}[${shape}]`;
+const withoutSeed = ({ seed: _, ...attrs }: KernelCall['attrs']): object => attrs;
+
+class Assembly {
+  readonly #build = new GraphBuilder();
+  readonly #values = new Map<object, Value>();
+  readonly #first: RecordedStep;
+  readonly #second: RecordedStep;
+  readonly #read: ReadCaptured;
+  #draws = 0;
+
+  constructor(first: RecordedStep, second: RecordedStep, read: ReadCaptured) {
+    this.#first = first;
+    this.#second = second;
+    this.#read = read;
+  }
+
+  graph(): Graph {
+    const { tape, inputs, states, updated, outputs } = this.#second;
+    for (const [name, ref] of inputs) this.#source('Input', name, ref);
+    for (const [name, ref] of states) this.#source('State', name, ref);
+    tape.entries.forEach((entry, i) => {
+      if (entry.kind === 'host') this.#host(entry, this.#first.tape.entries[i] as HostTensor);
+      else this.#kernel(entry, this.#first.tape.entries[i] as KernelCall);
+    });
+    const valuesOf = (refs: ReadonlyMap<string, TensorRef>) =>
+      new Map([...refs].map(([name, ref]) => [name, this.#valueOf(ref, undefined)]));
+    const changed = [...updated].filter(([name, ref]) => ref.dataId !== states.get(name)?.dataId);
+    return prune({ nodes: this.#build.nodes, outputs: valuesOf(outputs), updates: valuesOf(new Map(changed)) });
+  }
+
+  #source(op: 'Input' | 'State', name: string, ref: TensorRef): void {
+    this.#values.set(ref.dataId, this.#build.one(op, {}, { name }, specOf(ref)));
+  }
+
+  #host({ output, values, at }: HostTensor, before: HostTensor): void {
+    const fed = this.#second.tape.numbers.get(output.dataId);
+    const spec = specOf(output);
+    const same =
+      values.length === before.values.length && values.every((value, i) => Object.is(value, before.values[i]));
+    const value =
+      fed !== undefined
+        ? this.#build.one('Number', {}, { number: numberKey(fed) }, spec, at)
+        : same
+          ? this.#constant(values, spec)
+          : this.#build.one('Varying', {}, { size: values.length }, spec, at);
+    this.#values.set(output.dataId, value);
+  }
+
+  #kernel({ name, inputs, attrs, outputs, at }: KernelCall, before: KernelCall): void {
+    const values = Object.fromEntries(
+      Object.entries(inputs).map(([key, ref]) => [key, this.#valueOf(ref, before.inputs[key])]),
+    );
+    const specs = outputs.map(specOf);
+    const { seed, ...rest } = attrs;
+    const made = this.#build.add(
+      name,
+      values,
+      seed === undefined ? attrs : { ...rest, draw: this.#draws++ },
+      specs,
+      at,
+    );
+    outputs.forEach(({ dataId }, i) => {
+      if (!this.#values.has(dataId)) this.#values.set(dataId, made[i] as Value);
+    });
+  }
+
+  /** The value of a tensor. Backends reshape and cast by giving out the same data with another shape or dtype. */
+  #valueOf(ref: TensorRef, before: TensorRef | undefined): Value {
+    const spec = specOf(ref);
+    let value = this.#values.get(ref.dataId) ?? this.#captured(ref, before);
+    if (value.dtype !== spec.dtype)
+      value = this.#build.one('Cast', { x: value }, { dtype: spec.dtype }, { ...spec, shape: value.shape });
+    if (String(value.shape) !== String(spec.shape))
+      value = this.#build.one('Reshape', { x: value }, { shape: [...spec.shape] }, spec);
+    return value;
+  }
+
+  /** A tensor that nobody has named: constant when both steps used the same one. */
+  #captured(ref: TensorRef, before: TensorRef | undefined): Value {
+    const spec = specOf(ref);
+    const value =
+      before?.dataId === ref.dataId
+        ? this.#constant(this.#read(ref) as Float32Array, spec)
+        : this.#build.one('Stranger', {}, { captured: this.#values.size }, spec);
+    this.#values.set(ref.dataId, value);
+    return value;
+  }
+
+  #constant(values: ArrayLike<number> & ArrayBufferView, spec: Spec): Value {
+    const [first] = [values[0]];
+    let same = first !== undefined && Number.isFinite(first);
+    for (let i = 1; same && i < values.length; i++) same = Object.is(values[i], first);
+    return same ? this.#build.fill(first as number, spec) : this.#build.one('Constant', {}, { values }, spec);
+  }
+}
+
+function specOf({ shape, dtype }: TensorRef): Spec {
+  return { shape, dtype: dtype as DType };
+}
+
+const sourceKeys = new WeakMap<object, number>();
+let sources = 0;
+
+/** A name for a fed number: its source and what it is there. */
+export function numberKey({ source, name }: { source: object; name: string }): string {
+  let key = sourceKeys.get(source);
+  if (key === undefined) {
+    key = sources++;
+    sourceKeys.set(source, key);
+  }
+  return `${key}/${name}`;
+}
+
+/** What in a graph keeps it from being compiled, whatever the engine. */
+export function obstacleIn({ nodes }: Graph): Obstacle | undefined {
+  for (const { op, attrs, at, outputs } of nodes) {
+    if (op === 'Varying')
+      return { what: `a tensor of ${attrs.size} values is made on the host with other values at each step`, at };
+    if (op === 'Stranger') return { what: 'it uses a tensor that an earlier step has left behind', at };
+    const odd = outputs.find(({ dtype }) => !['float32', 'int32', 'bool'].includes(dtype));
+    if (odd !== undefined) return { what: `${op} gives a tensor of dtype ${odd.dtype}`, at };
+  }
+  return undefined;
+}
+
+/** An obstacle in words: what, and the line of code. */
+export function obstacleText({ what, at }: Obstacle): string {
+  const line = lineOf(at);
+  return line === undefined ? what : `${what} (${line})`;
+}
