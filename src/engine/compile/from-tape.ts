@@ -74,7 +74,7 @@ class Comparison {
         [other, known[1]],
       ] as const) {
         const outputs = entry.kind === 'kernel' ? entry.outputs : [entry.output];
-        outputs.forEach(({ dataId }, j) => numbers.add(dataId, `${i}:${j}`));
+        for (const [j, { dataId }] of outputs.entries()) numbers.add(dataId, `${i}:${j}`);
       }
     }
     const names = ({ outputs, updated }: RecordedStep, numbers: Numbering): string =>

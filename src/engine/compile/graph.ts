@@ -74,6 +74,16 @@ export class GraphBuilder {
     return outputs;
   }
 
+  /** The outputs of an operation that is there already. */
+  find(
+    op: string,
+    inputs: Readonly<Record<string, Value>>,
+    attrs: Attrs,
+    specs: readonly Spec[],
+  ): readonly Value[] | undefined {
+    return this.#known.get(keyOf(op, inputs, attrs, specs))?.outputs;
+  }
+
   /** Adds an operation with one output. */
   one(op: string, inputs: Readonly<Record<string, Value>>, attrs: Attrs, spec: Spec, at?: Origin): Value {
     return this.add(op, inputs, attrs, [spec], at)[0] as Value;
