@@ -4,6 +4,15 @@
  */
 export * from './callbacks/index.ts';
 export * from './checkpoint/index.ts';
+export {
+  type ChartRange,
+  type ChartSeries,
+  type LineChart,
+  lineChart,
+  type RangeChart,
+  rangeChart,
+  type ScaleOptions,
+} from './core/charts/index.ts';
 export type {
   Callback,
   Checkpoint,

@@ -87,7 +87,11 @@ export interface ModuleView extends ModuleHooks {
     /** 0 for the module's fields, 1 for the layers of a model in them, and so on. */
     readonly depth: number;
     readonly variables: readonly tf.Variable[];
+    /** Those of them that are trained. */
+    readonly trained: readonly tf.Variable[];
     readonly outputShape: string;
+    /** Multiply-accumulates for one sample; `undefined` when they cannot be told. */
+    readonly macs: number | undefined;
   }[];
 }
 

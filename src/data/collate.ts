@@ -3,7 +3,6 @@
  * host tensors, and objects and tuples of these; they have to agree in shape, and the error names the one that does not.
  */
 import { DataError, show } from '../core/errors.ts';
-import * as tf from '../core/tf.ts';
 import { dtypeOf, type HostArray, type HostTensor, type HostTree, isHostArray, isHostTensor, sizeOf } from './host.ts';
 
 /**
@@ -39,8 +38,8 @@ function collateAt(values: readonly unknown[], place: Place): HostTree {
   if (typeof first === 'string') return words(values, place);
   if (isHostArray(first) || isHostTensor(first) || isVector(first)) return stack(values, place);
   if (Array.isArray(first)) return collateLists(values, place);
-  if (typeof first === 'object' && first !== null && !(first instanceof tf.Tensor)) return collateKeys(values, place);
-  tf.dispose(values as tf.Tensor[]);
+  if (typeof first === 'object' && first !== null && !isTensor(first)) return collateKeys(values, place);
+  for (const value of values) if (isTensor(value)) value.dispose();
   throw new DataError(`Sample ${place.ids[0]} cannot be collated${where(place)}`, {
     code: 'sample-type',
     expected: 'numbers, booleans, words, typed arrays, { data, shape }, or objects and tuples of these',
@@ -116,6 +115,10 @@ function collateKeys(values: readonly unknown[], place: Place): HostTree {
   }
   return tree;
 }
+
+/** Workers collate too, and never load tfjs: a tensor is known by its methods. */
+const isTensor = (value: unknown): value is { dispose(): void } =>
+  typeof (value as { dataSync?: unknown } | null)?.dataSync === 'function';
 
 const isVector = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'number');

@@ -10,7 +10,7 @@ import { globalRandom } from '../core/seed.ts';
 import type { Dataset } from './dataset.ts';
 import { Iteration } from './iteration.ts';
 import { readBatch, type SampleTransform } from './read-batch.ts';
-import { RandomSampler, type Sampler, SequentialSampler } from './samplers.ts';
+import { RandomSampler, type Sampler, SequentialSampler } from './samplers/samplers.ts';
 import type { BatchTransform } from './transforms.ts';
 
 /** Options of a {@link DataLoader}. */

@@ -1,8 +1,8 @@
 /**
  * Numbers on the host: what datasets give and batches are made of before they become tensors.
- * A batch stays on the host until the consumer takes it, so a batch that nobody takes leaks nothing.
+ * A batch stays on the host until the consumer takes it, so a batch that nobody takes leaks nothing. Worker processes
+ * import this file, so it knows nothing of tfjs.
  */
-import * as tf from '../core/tf.ts';
 
 /** The typed arrays that samples and columns may be stored in. */
 export type HostArray =
@@ -74,40 +74,4 @@ export function isHostTensor(value: unknown): value is HostTensor {
 /** Whether this has to be waited for. */
 export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof (value as Partial<PromiseLike<T>> | null | undefined)?.then === 'function';
-}
-
-/**
- * Makes the tensors of a batch. The caller owns them; when one cannot be made, those made before it are disposed.
- *
- * @example
- * ```ts
- * const { x, y } = toTensors(dataset.gather([0, 1, 2])) as { x: tf.Tensor; y: tf.Tensor };
- * ```
- */
-export function toTensors(tree: HostTree): unknown {
-  const made: tf.Tensor[] = [];
-  try {
-    return build(tree, made);
-  } catch (error) {
-    tf.dispose(made);
-    throw error;
-  }
-}
-
-function build(tree: HostTree, made: tf.Tensor[]): unknown {
-  if (isHostTensor(tree)) {
-    const tensor = tf.tensor(asValues(tree.data), tree.shape as number[], tree.dtype ?? dtypeOf(tree.data));
-    made.push(tensor);
-    return tensor;
-  }
-  if (Array.isArray(tree)) return tree.map((branch) => (typeof branch === 'string' ? branch : build(branch, made)));
-  const batch: Record<string, unknown> = {};
-  for (const key in tree) batch[key] = build((tree as Record<string, HostTree>)[key] as HostTree, made);
-  return batch;
-}
-
-/** tfjs takes three of the typed arrays as they are; the others are widened. */
-function asValues(data: HostArray): Float32Array | Int32Array | Uint8Array {
-  if (data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array) return data;
-  return dtypeOf(data) === 'float32' ? Float32Array.from(data) : Int32Array.from(data);
 }

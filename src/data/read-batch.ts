@@ -7,8 +7,9 @@ import type { Random } from '../core/random.ts';
 import * as tf from '../core/tf.ts';
 import { collate } from './collate.ts';
 import type { Dataset } from './dataset.ts';
-import { type HostBatch, type HostTree, isHostArray, isThenable, toTensors } from './host.ts';
+import { type HostBatch, type HostTree, isHostArray, isThenable } from './host.ts';
 import type { Prepared } from './iteration.ts';
+import { toTensors } from './to-tensors.ts';
 import type { BatchTransform } from './transforms.ts';
 
 /** Changes one sample; `random` is that sample's own stream. */

@@ -66,7 +66,8 @@ function classesOf(teacher: Teacher): number | undefined {
   return (teacher.outputs[0] as tf.SymbolicTensor).shape.at(-1) ?? undefined;
 }
 
-function endsInSoftmax(model: tf.LayersModel): boolean {
+/** Whether a model gives probabilities instead of logits. */
+export function endsInSoftmax(model: tf.LayersModel): boolean {
   const last = (model.outputs[0] as tf.SymbolicTensor).sourceLayer;
   if (last instanceof tf.LayersModel) return endsInSoftmax(last);
   return last.getClassName() === 'Softmax' || last.getConfig().activation === 'softmax';

@@ -5,6 +5,7 @@
 import util from 'node:util';
 import { messageOf } from '../core/errors.ts';
 import * as tf from '../core/tf.ts';
+import { registerBernoulli } from './compile/tensorflow/random.ts';
 import type { LoadResult } from './types.ts';
 
 /** The two engines that run on native TensorFlow. */
@@ -37,6 +38,7 @@ async function tryToLoad(name: TensorFlowEngine, load: () => Promise<unknown>): 
     const imported = (await quietly(load)) as { default?: unknown };
     const module = (imported?.default ?? imported) as TfjsNode;
     if (module?.Tensor !== tf.Tensor || !tf.engine().backendNames().includes('tensorflow')) return twoCopies(name);
+    registerBernoulli();
     return { loaded: true, version: module.version?.['tfjs-node'] };
   } catch (error) {
     return explain(name, error);

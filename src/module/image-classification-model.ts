@@ -34,6 +34,8 @@ export interface ImageClassificationOptions {
   optimizer?: 'adam' | 'adamw' | 'sgd' | undefined;
   /** Default 0. */
   weightDecay?: number | undefined;
+  /** The largest norm of the weights that arrive at one unit, held after each step. Default: no limit. */
+  maxNorm?: number | undefined;
   /** `'cosine'` (default): down to 0 over the whole run, stepped with each optimizer step. */
   lrSchedule?: 'cosine' | 'constant' | undefined;
   /** Optimizer steps over which the learning rate rises before the cosine begins. Default 0. */
@@ -49,6 +51,7 @@ const schema = z.strictObject({
   learningRate: positiveNumber().default(1e-3),
   optimizer: oneOf('adam', 'adamw', 'sgd').default('adam'),
   weightDecay: numberBetween(0, Number.POSITIVE_INFINITY).default(0),
+  maxNorm: positiveNumber().optional(),
   lrSchedule: oneOf('cosine', 'constant').default('cosine'),
   warmupSteps: wholeNumber(0).default(0),
   labelSmoothing: numberBetween(0, 1).default(0),
@@ -136,14 +139,14 @@ export class ImageClassificationModel extends LightningModule<ImageBatch> {
   }
 
   #makeOptimizer(): Optimizer {
-    const { optimizer, learningRate: lr, weightDecay } = this.settings;
+    const { optimizer, learningRate: lr, weightDecay, maxNorm } = this.settings;
     switch (optimizer) {
       case 'adam':
-        return new Adam(this.parameters(), { lr, weightDecay });
+        return new Adam(this.parameters(), { lr, weightDecay, maxNorm });
       case 'adamw':
-        return new AdamW(this.parameters(), { lr, weightDecay });
+        return new AdamW(this.parameters(), { lr, weightDecay, maxNorm });
       case 'sgd':
-        return new SGD(this.parameters(), { lr, weightDecay, momentum: 0.9 });
+        return new SGD(this.parameters(), { lr, weightDecay, maxNorm, momentum: 0.9 });
       default:
         return optimizer satisfies never;
     }

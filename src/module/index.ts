@@ -8,5 +8,6 @@ export {
   type ImageClassificationOptions,
 } from './image-classification-model.ts';
 export { LightningModule } from './lightning-module.ts';
+export { countMacs, type SampleShape } from './macs.ts';
 export type { GradientClipping, ManualOptimizer, StepResult } from './module-host.ts';
 export type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from './optimizer-config.ts';

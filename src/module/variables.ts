@@ -6,6 +6,7 @@
  */
 import { isPlainObject } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
+import { type LayerMacs, macsByLayer } from './macs.ts';
 
 /** A variable and what is known of it. */
 export interface FoundVariable {
@@ -21,6 +22,10 @@ export interface Submodule {
   readonly depth: number;
   readonly outputShape: string;
   readonly variables: readonly tf.Variable[];
+  /** Those of them that are trained. */
+  readonly trained: readonly tf.Variable[];
+  /** Multiply-accumulates for one sample; `undefined` when they cannot be told. */
+  readonly macs: number | undefined;
 }
 
 interface LayerVariable {
@@ -42,6 +47,7 @@ interface LayerLike {
 /** Something that finds its variables itself: a nested module. */
 export interface HasVariables {
   foundVariables(): FoundVariable[];
+  submodules?(): Submodule[];
 }
 
 /** All variables below `root`'s own enumerable fields, each once, in the order of the fields. */
@@ -62,26 +68,45 @@ export function findVariables(root: object): FoundVariable[] {
   return [...found.values()];
 }
 
-/** The parts of `root` that hold variables, with the layers of models below them. */
+/** The parts of `root` that hold variables, with the layers of models and the parts of modules below them. */
 export function findSubmodules(root: object): Submodule[] {
   const found: Submodule[] = [];
-  const addLayer = (name: string, layer: LayerLike, depth: number): void => {
+  const addLayer = (name: string, layer: LayerLike, depth: number, macs: LayerMacs): void => {
     const variables = layer.weights.map((weight) => weight.val);
-    found.push({ name, type: layer.getClassName(), depth, outputShape: shapeText(layer), variables });
+    const trained = layer.trainableWeights.map((weight) => weight.val);
+    const type = layer.getClassName();
+    found.push({ name, type, depth, outputShape: shapeText(layer), variables, trained, macs: macs.get(layer) });
     layer.layers?.forEach((child, i) => {
-      if (child.getClassName() !== 'InputLayer') addLayer(`${name}.${layerKey(child, i)}`, child, depth + 1);
+      if (child.getClassName() !== 'InputLayer') addLayer(`${name}.${layerKey(child, i)}`, child, depth + 1, macs);
     });
   };
   walkFields(root, '', {
-    variable: (name, variable) =>
-      found.push({ name, type: 'Variable', depth: 0, outputShape: `[${variable.shape}]`, variables: [variable] }),
-    layer: (name, layer) => addLayer(name, layer, 0),
+    variable: (name, variable) => {
+      const trained = variable.trainable ? [variable] : [];
+      const shape = `[${variable.shape}]`;
+      found.push({ name, type: 'Variable', depth: 0, outputShape: shape, variables: [variable], trained, macs: 0 });
+    },
+    layer: (name, layer) => addLayer(name, layer, 0, layer instanceof tf.LayersModel ? macsByLayer(layer) : new Map()),
     nested: (name, nested) => {
-      const variables = nested.foundVariables().map((entry) => entry.variable);
-      found.push({ name, type: nested.constructor.name, depth: 0, outputShape: '', variables });
+      const entries = nested.foundVariables();
+      const variables = entries.map((entry) => entry.variable);
+      const trained = entries.filter((entry) => entry.trainable).map((entry) => entry.variable);
+      const parts = nested.submodules?.() ?? [];
+      const macs = totalMacs(parts);
+      found.push({ name, type: nested.constructor.name, depth: 0, outputShape: '', variables, trained, macs });
+      for (const part of parts) found.push({ ...part, name: `${name}.${part.name}`, depth: part.depth + 1 });
     },
   });
   return found;
+}
+
+/** The multiply-accumulates of a module with these parts; `undefined` when one of them cannot be told. */
+export function totalMacs(parts: readonly Pick<Submodule, 'depth' | 'macs'>[]): number | undefined {
+  const own = parts.filter(({ depth }) => depth === 0);
+  return own.reduce<number | undefined>(
+    (sum, { macs }) => (sum === undefined || macs === undefined ? undefined : sum + macs),
+    0,
+  );
 }
 
 /** Sets `trainable` on every layer and variable below `root`. */

@@ -1,6 +1,7 @@
 /** Adadelta. */
 import { z } from 'zod';
 import * as tf from '../core/tf.ts';
+import type { ConstraintOptions } from './max-norm.ts';
 import { lr, nonNegative, off, rate } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
@@ -22,7 +23,7 @@ const schema = z.strictObject({
 });
 
 /** Options of {@link Adadelta}. */
-export interface AdadeltaOptions {
+export interface AdadeltaOptions extends ConstraintOptions {
   /** Scales the step. Default 1. */
   lr?: number | undefined;
   /** Decay rate of both mean squares. Default 0.9. */

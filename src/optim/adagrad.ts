@@ -1,6 +1,7 @@
 /** Adagrad. */
 import { z } from 'zod';
 import * as tf from '../core/tf.ts';
+import type { ConstraintOptions } from './max-norm.ts';
 import { lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
@@ -24,7 +25,7 @@ const schema = z.strictObject({
 });
 
 /** Options of {@link Adagrad}. */
-export interface AdagradOptions {
+export interface AdagradOptions extends ConstraintOptions {
   /** Learning rate. Default 1e-2. */
   lr?: number | undefined;
   /** The rate is divided by `1 + lrDecay · steps`. Default 0. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { runFused } from '../core/fused.ts';
 import * as tf from '../core/tf.ts';
+import type { ConstraintOptions } from './max-norm.ts';
 import { betas, lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
@@ -30,7 +31,7 @@ const schemaWith = (weightDecay: number) =>
   });
 
 /** Options of {@link Adam} and {@link AdamW}. */
-export interface AdamOptions {
+export interface AdamOptions extends ConstraintOptions {
   /** Learning rate. Default 1e-3. */
   lr?: number | undefined;
   /** Decay rates of the two moments. Default [0.9, 0.999]. */

@@ -1,6 +1,7 @@
 /** Adamax: Adam with the infinity norm in place of the second moment. */
 import { z } from 'zod';
 import * as tf from '../core/tf.ts';
+import type { ConstraintOptions } from './max-norm.ts';
 import { betas, lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
@@ -24,7 +25,7 @@ const schema = z.strictObject({
 });
 
 /** Options of {@link Adamax}. */
-export interface AdamaxOptions {
+export interface AdamaxOptions extends ConstraintOptions {
   /** Learning rate. Default 2e-3. */
   lr?: number | undefined;
   /** Decay rates of the first moment and of the norm. Default [0.9, 0.999]. */

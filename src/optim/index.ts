@@ -5,6 +5,7 @@ export { Adam, type AdamOptions, AdamW } from './adam.ts';
 export { Adamax, type AdamaxOptions } from './adamax.ts';
 export { type ClipGradNormOptions, type ClippedGradients, clipGradNorm, clipGradValue, totalGradNorm } from './clip.ts';
 export { Lion, type LionOptions } from './lion.ts';
+export type { ConstraintOptions } from './max-norm.ts';
 export { NAdam, type NAdamOptions } from './nadam.ts';
 export {
   type GradientsByName,

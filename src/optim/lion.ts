@@ -1,6 +1,7 @@
 /** Lion: steps of one size in the direction of a sign. */
 import { z } from 'zod';
 import * as tf from '../core/tf.ts';
+import type { ConstraintOptions } from './max-norm.ts';
 import { betas, lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
@@ -21,7 +22,7 @@ const schema = z.strictObject({
 });
 
 /** Options of {@link Lion}. */
-export interface LionOptions {
+export interface LionOptions extends ConstraintOptions {
   /** Learning rate; the authors advise a third to a tenth of AdamW's. Default 1e-4. */
   lr?: number | undefined;
   /** How much momentum enters the step, and the momentum's decay rate. Default [0.9, 0.99]. */

@@ -1,6 +1,7 @@
 /** NAdam: Adam with Nesterov's momentum. */
 import { z } from 'zod';
 import * as tf from '../core/tf.ts';
+import type { ConstraintOptions } from './max-norm.ts';
 import { betas, lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
@@ -27,7 +28,7 @@ const schema = z.strictObject({
 });
 
 /** Options of {@link NAdam}. */
-export interface NAdamOptions {
+export interface NAdamOptions extends ConstraintOptions {
   /** Learning rate. Default 2e-3. */
   lr?: number | undefined;
   /** Decay rates of the two moments. Default [0.9, 0.999]. */

@@ -1,6 +1,7 @@
 /** RAdam: Adam whose adaptive step sets in only when its variance is known well enough. */
 import { z } from 'zod';
 import * as tf from '../core/tf.ts';
+import type { ConstraintOptions } from './max-norm.ts';
 import { betas, lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
@@ -26,7 +27,7 @@ const schema = z.strictObject({
 });
 
 /** Options of {@link RAdam}. */
-export interface RAdamOptions {
+export interface RAdamOptions extends ConstraintOptions {
   /** Learning rate. Default 1e-3. */
   lr?: number | undefined;
   /** Decay rates of the two moments. Default [0.9, 0.999]. */

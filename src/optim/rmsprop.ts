@@ -1,6 +1,7 @@
 /** RMSprop, plain, centered and with momentum. */
 import { z } from 'zod';
 import * as tf from '../core/tf.ts';
+import type { ConstraintOptions } from './max-norm.ts';
 import { lr, nonNegative, off, rate } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
@@ -25,7 +26,7 @@ const schema = z.strictObject({
 });
 
 /** Options of {@link RMSprop}. */
-export interface RMSpropOptions {
+export interface RMSpropOptions extends ConstraintOptions {
   /** Learning rate. Default 1e-2. */
   lr?: number | undefined;
   /** Decay rate of the mean square. Default 0.99. */

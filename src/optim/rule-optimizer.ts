@@ -5,6 +5,7 @@
 import { ConfigError, DataError } from '../core/errors.ts';
 import type { NumberSource } from '../core/recording.ts';
 import * as tf from '../core/tf.ts';
+import { type ConstraintOptions, maxNormed, withConstraintNumbers, withConstraints } from './max-norm.ts';
 import { type SharedNumbers, withNumbers } from './numbers.ts';
 import { type GradientsByName, type NameOf, Optimizer, type OptimizerState } from './optimizer.ts';
 import { checkDistinct, makeGroups, type OptionsSchema, type ParamGroup } from './param-groups.ts';
@@ -30,8 +31,9 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
   readonly #sources = new WeakMap<tf.Variable, NumberSource>();
 
   protected constructor(definition: OptimizerDefinition<G>, params: unknown, options: object) {
-    super(definition.type, makeGroups(definition.type, definition.schema, params, options) as G[]);
-    this.#definition = definition;
+    const schema = withConstraints(definition.schema);
+    super(definition.type, makeGroups(definition.type, schema, params, options) as G[]);
+    this.#definition = { ...definition, schema, rule: withConstraintNumbers(definition.rule) };
     this.#shared = options;
     this.#checkGroups(this.paramGroups);
   }
@@ -138,7 +140,8 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
     for (const slot in slots) tf.keep(slots[slot] as tf.Tensor);
     if (state) tf.dispose(state.slots);
     this.#states.set(param, { slots, scalars: shared.scalars });
-    param.assign(next.param);
+    const limited = (group as ConstraintOptions).maxNorm !== undefined && param.rank > 1;
+    param.assign(limited ? maxNormed(next.param, shared.number('maxNorm')) : next.param);
   }
 
   #sourceOf(group: G, param: tf.Variable): NumberSource {

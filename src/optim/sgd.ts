@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { runFused } from '../core/fused.ts';
 import * as tf from '../core/tf.ts';
+import type { ConstraintOptions } from './max-norm.ts';
 import { lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { contradiction, type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
@@ -25,7 +26,7 @@ const schema = z.strictObject({
 });
 
 /** Options of {@link SGD}. */
-export interface SGDOptions {
+export interface SGDOptions extends ConstraintOptions {
   /** Learning rate. Default 1e-3. */
   lr?: number | undefined;
   /** Default 0. */

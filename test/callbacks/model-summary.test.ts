@@ -34,16 +34,16 @@ test('the table lists the fields and the layers of their models', async () => {
     expect(`\n${summarize(module)}\n`).toMatchInlineSnapshot(`
       "
       Network
-      name         type                output shape  parameters
-      ─────────────────────────────────────────────────────────
-      scale        Variable            [3, 2]                 6
-      net          Sequential          [?, 10]            2.5 K
-        net.first  Dense               [?, 32]            2.1 K
-        net.norm   BatchNormalization  [?, 32]              128
-        net.head   Sequential                               330
-      ─────────────────────────────────────────────────────────
+      name         type                output shape  parameters  trainable    bytes   MACs
+      ────────────────────────────────────────────────────────────────────────────────────
+      scale        Variable            [3, 2]                 6          6     24 B      0
+      net          Sequential          [?, 10]            2.5 K      2.5 K  10.2 kB  2.4 K
+        net.first  Dense               [?, 32]            2.1 K      2.1 K   8.3 kB  2.0 K
+        net.norm   BatchNormalization  [?, 32]              128         64    512 B      0
+        net.head   Sequential                               330        330   1.3 kB    320
+      ────────────────────────────────────────────────────────────────────────────────────
       2.5 K trainable, 64 non-trainable, 2.5 K parameters in total
-      0.010 MB of parameters
+      10.2 kB of parameters, 2.4 K MACs per sample
       "
     `);
   });

@@ -172,5 +172,5 @@ test('summary shows a model without training it', async () => {
   );
   expect(code).toBe(0);
   expect(out).toMatch(/Conv2D +\[\?, 32, 32, 4\]/);
-  expect(out).toMatch(/Dense +\[\?, 5\] +45\n/);
+  expect(out).toMatch(/Dense +\[\?, 5\] +45 +45 +180 B +40\n/);
 });

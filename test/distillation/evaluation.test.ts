@@ -1,13 +1,5 @@
 /** The comparison of models: exact counts, sizes and agreement; nothing left behind, also when it throws. */
-import {
-  type ComparedModel,
-  compareModels,
-  comparisonTable,
-  Dropout,
-  ImageClassificationModel,
-  startEngine,
-  tf,
-} from 'kelvin';
+import { type ComparedModel, Dropout, evaluateDistillation, ImageClassificationModel, startEngine, tf } from 'kelvin';
 import { beforeAll, expect, test } from 'vitest';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
 
@@ -42,13 +34,27 @@ function* batches({ oneHot = false } = {}) {
 test.each([{ oneHot: false }, { oneHot: true }])('counts errors and agreement exactly, labels %j', async (labels) => {
   const models = { teacher: stump(1), perfect: stump(0), never: stump(100) };
   await expectNoLeak(async () => {
-    const rows = await compareModels(models, batches(labels), FEW);
-    expect(rows).toMatchObject([
-      { name: 'teacher', errors: 1, samples: 8, accuracy: 7 / 8, agreement: 1, sizeReduction: 1, speedUp: 1 },
-      { name: 'perfect', errors: 0, samples: 8, accuracy: 1, agreement: 7 / 8, parameters: 4, bytes: 16 },
-      { name: 'never', errors: 4, samples: 8, accuracy: 0.5, agreement: 5 / 8 },
+    const report = await evaluateDistillation(models, batches(labels), FEW);
+    const figures = report.rows.map(({ name, samples, errors, accuracy, agreement }) => [
+      name,
+      samples,
+      errors.value,
+      accuracy.value,
+      agreement.value,
     ]);
-    for (const { latencyP50Ms, latencyP95Ms, throughput } of rows) {
+    expect(figures).toEqual([
+      ['teacher', 8, 1, 7 / 8, 1],
+      ['perfect', 8, 0, 1, 7 / 8],
+      ['never', 8, 4, 0.5, 5 / 8],
+    ]);
+    expect(report.rows[1]).toMatchObject({
+      parameters: 4,
+      bytes: 16,
+      sensitivity: [1, 1],
+      disagreements: [{ reference: 0, model: 1, samples: 1 }],
+    });
+    expect(report.rows[2]?.sensitivity).toEqual([1, 0]);
+    for (const { latencyP50Ms, latencyP95Ms, throughput } of report.rows) {
       expect(latencyP50Ms).toBeGreaterThan(0);
       expect(latencyP95Ms).toBeGreaterThanOrEqual(latencyP50Ms);
       expect(throughput).toBeGreaterThan(0);
@@ -62,89 +68,52 @@ test('another model than the first can be the reference', async () => {
     small: stump(0),
     large: tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [1] }), tf.layers.dense({ units: 2 })] }),
   };
-  const [small, large] = await compareModels(models, batches(), { ...FEW, reference: 'large' });
-  expect([small?.sizeReduction, large?.sizeReduction]).toEqual([40 / 16, 1]);
-  expect([large?.speedUp, large?.agreement]).toEqual([1, 1]);
+  const report = await evaluateDistillation(models, batches(), { ...FEW, reference: 'large' });
+  expect(report.reference.name).toBe('large');
+  expect(report.rows.map((row) => report.sizeReduction(row))).toEqual([40 / 16, 1]);
+  expect([report.speedUp(report.reference), report.reference.agreement.value]).toEqual([1, 1]);
+  expect(report.reference.kl.value).toBe(0);
   for (const model of Object.values(models)) model.dispose();
 });
 
 test('modules are measured in inference mode and left as they were', async () => {
   const make = () => new ImageClassificationModel({ encoder: encoder(0.9), classes: 2 });
   const [training, evaluating] = [make(), make().eval()];
-  await expectNoLeak(() => compareModels({ training, same: training, evaluating }, batches(), FEW)).then(([, same]) => {
-    expect(same?.agreement, 'no dropout').toBe(1);
-  });
+  const report = await expectNoLeak(() =>
+    evaluateDistillation({ training, same: training, evaluating }, batches(), FEW),
+  );
+  expect(report.rows[1]?.agreement.value, 'no dropout').toBe(1);
   expect([training.training, evaluating.training]).toEqual([true, false]);
   training.dispose();
   evaluating.dispose();
 });
 
-test('the table names every model and its figures', async () => {
-  const rows = [
-    {
-      name: 'teacher',
-      errors: 1067,
-      samples: 10_000,
-      accuracy: 0.8933,
-      parameters: 478_410,
-      bytes: 1_913_640,
-      latencyP50Ms: 0.117,
-      latencyP95Ms: 0.2,
-      throughput: 32_425.7,
-      sizeReduction: 1,
-      speedUp: 1,
-      agreement: 1,
-    },
-    {
-      name: 'student',
-      errors: 74,
-      samples: 10_000,
-      accuracy: 0.9926,
-      parameters: 120,
-      bytes: 480,
-      latencyP50Ms: 0.03,
-      latencyP95Ms: 12.3,
-      throughput: 9.6,
-      sizeReduction: 3986.75,
-      speedUp: 3.9,
-      agreement: 0.5,
-    },
-  ];
-  expect(`\n${comparisonTable(rows)}`).toMatchInlineSnapshot(`
-    "
-    model    errors  accuracy  parameters    size      p50       p95  images/s  smaller   agrees
-    ────────────────────────────────────────────────────────────────────────────────────────────
-    teacher   1,067    89.33%     478,410  1.9 MB  0.12 ms   0.20 ms    32,426     1.0x  100.00%
-    student      74    99.26%         120   480 B  0.03 ms  12.30 ms        10  3986.8x   50.00%"
-  `);
-});
-
 test.each<[string, () => Record<string, ComparedModel>, object, string]>([
-  ['no models', () => ({}), {}, 'compareModels: expected at least one model.'],
+  ['no models', () => ({}), {}, 'evaluateDistillation: expected at least one model.'],
   [
     'an unknown option',
     () => ({ a: stump(0) }),
     { run: 3 },
-    'compareModels: unknown option `run`.\n  help: did you mean `runs`?',
+    'evaluateDistillation: unknown option `run`.\n  help: did you mean `runs`?',
   ],
   [
     'an unknown reference',
     () => ({ a: stump(0) }),
     { reference: 'b' },
-    "compareModels: option `reference`: expected 'a', got 'b'.",
+    "evaluateDistillation: option `reference`: expected 'a', got 'b'.",
   ],
   [
     'something that is no model',
     () => ({ a: stump(0), b: { forward: 3 } as unknown as ComparedModel }),
     {},
-    'compareModels: the model `b`: expected a tf.LayersModel or a LightningModule with `forward`, got {"forward":3} (object).',
+    'evaluateDistillation: the model `b`: expected a tf.LayersModel or a LightningModule with `forward`, got {"forward":3} (object).',
   ],
 ])('%s: an error', async (_, make, options, message) => {
   const models = make();
   const module = new ImageClassificationModel({ encoder: encoder(0), classes: 2 });
   const all = Object.keys(models).length === 0 ? models : { module, ...models };
   await expectNoLeak(() =>
-    expect(compareModels(all, [], options)).rejects.toThrow(
+    expect(evaluateDistillation(all, [], options)).rejects.toThrow(
       message.replace("expected 'a'", "expected 'module' or 'a'"),
     ),
   );
@@ -156,16 +125,16 @@ test.each<[string, () => Record<string, ComparedModel>, object, string]>([
 test('a model whose output does not fit is named, with nothing left behind', async () => {
   const flat = tf.sequential({ layers: [tf.layers.reshape({ targetShape: [1, 1], inputShape: [1] })] });
   await expectNoLeak(() =>
-    expect(compareModels({ flat }, batches(), FEW)).rejects.toThrow(
-      'compareModels: the output of `flat`: expected logits of shape [3, classes], got [3, 1, 1].',
+    expect(evaluateDistillation({ flat }, batches(), FEW)).rejects.toThrow(
+      'evaluateDistillation: the output of `flat`: expected logits of shape [3, classes], got [3, 1, 1].',
     ),
   );
 });
 
 test('an empty loader is an error', async () => {
   const model = stump(0);
-  await expect(compareModels({ model }, [], FEW)).rejects.toThrow(
-    'compareModels: the loader: expected at least one batch, got none.',
+  await expect(evaluateDistillation({ model }, [], FEW)).rejects.toThrow(
+    'evaluateDistillation: the loader: expected at least one batch, got none.',
   );
   model.dispose();
 });

@@ -14,9 +14,11 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 test('it trains teacher and students, compares them, and says where to look', async () => {
   const printed: string[] = [];
   const print = (line: string) => printed.push(line);
-  const { status, rows } = await expectNoLeak(() => runDemo({ data: 'digits', quick: true, logDir: directory, print }));
+  const { status, report } = await expectNoLeak(() =>
+    runDemo({ data: 'digits', quick: true, logDir: directory, print }),
+  );
   expect(status).toBe('finished');
-  expect(rows.map(({ name, samples, parameters }) => ({ name, samples, parameters }))).toEqual([
+  expect(report?.rows.map(({ name, samples, parameters }) => ({ name, samples, parameters }))).toEqual([
     { name: 'teacher', samples: 200, parameters: 784 * 64 + 64 + 64 * 10 + 10 },
     { name: 'student alone', samples: 200, parameters: 784 * 16 + 16 + 16 * 10 + 10 },
     { name: 'student distilled', samples: 200, parameters: 784 * 16 + 16 + 16 * 10 + 10 },
@@ -24,6 +26,7 @@ test('it trains teacher and students, compares them, and says where to look', as
   const text = printed.join('\n');
   expect(text).toContain('600 images to train, 200 to test');
   expect(text).toContain(`tensorboard --logdir ${directory}`);
+  expect(existsSync(join(directory, 'distillation.html'))).toBe(true);
   for (const name of ['teacher', 'student-alone', 'student-distilled']) {
     const run = join(directory, name, 'version_0');
     expect(existsSync(join(run, 'checkpoints', 'last.ckpt'))).toBe(true);

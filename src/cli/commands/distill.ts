@@ -1,9 +1,8 @@
 /** `kelvin distill`: trains a student from a teacher, which is trained first if there is none, and compares them. */
 import { readCheckpoint } from '../../checkpoint/store.ts';
 import { withSeed } from '../../core/seed.ts';
-import { comparisonTable } from '../../distillation/comparison-table.ts';
 import { DistillationModule } from '../../distillation/distillation-module.ts';
-import { compareModels } from '../../distillation/evaluation.ts';
+import { evaluateDistillation } from '../../distillation/report/index.ts';
 import { TemperatureCallback, type TemperatureSchedule } from '../../distillation/temperature.ts';
 import type { ImageClassificationModel } from '../../module/image-classification-model.ts';
 import type { LightningModule } from '../../module/lightning-module.ts';
@@ -60,7 +59,8 @@ export function distill(settings: Settings, context: Context): Promise<ExitCode>
         if (run.result.status === 'interrupted') return reportTraining(run.training, run.result, settings, io);
         Object.assign(compared, { 'student alone': alone });
       }
-      say(io, comparisonTable(await compareModels(compared, images.test)), '');
+      const report = await evaluateDistillation(compared, images.test);
+      say(io, report.toTable(), '');
       return reportTraining(training, result, settings, io);
     } finally {
       for (const model of models) model.dispose();

@@ -2,16 +2,17 @@
  * The demo: trains a teacher, distils it into a student a tenth of its size, trains the same student alone, and compares
  * the three on the test set.
  */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Callback,
-  compareModels,
-  comparisonTable,
+  type DistillationReport,
+  type EvaluatedModel,
+  evaluateDistillation,
   type ImageBatch,
   type ImageClassificationModel,
   type Loader,
   ModelCheckpoint,
-  type ModelComparison,
   ProgressBar,
   startEngine,
   TensorBoardLogger,
@@ -41,8 +42,8 @@ export interface DemoOptions {
 /** What came of the demo. */
 export interface DemoResult {
   readonly status: 'finished' | 'interrupted';
-  /** Teacher, student alone, student distilled; empty when interrupted. */
-  readonly rows: readonly ModelComparison[];
+  /** Teacher, student alone, student distilled; undefined when interrupted. */
+  readonly report: DistillationReport | undefined;
 }
 
 /** Runs the demo. */
@@ -92,11 +93,14 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
     const distilled = makeStudent(recipe, seed, teacher);
     if (await train('student-distilled', distilled, loaders.student(), small.epochs)) return interrupted(print);
 
-    const rows = await compareModels({ teacher, 'student alone': alone, 'student distilled': distilled }, loaders.test);
-    print(`\n${comparisonTable(rows)}`);
-    print(`\n${conclusion(rows, recipe)}`);
-    print(whereToLook(logDir));
-    return { status: 'finished', rows };
+    const compared = { teacher, 'student alone': alone, 'student distilled': distilled };
+    const report = await evaluateDistillation(compared, loaders.test, { title: `Digits: ${digits.source}` });
+    const page = join(logDir, 'distillation.html');
+    await writeFile(page, report.toHTML());
+    print(`\n${report.toTable()}`);
+    print(`\n${conclusion(report, recipe)}`);
+    print(whereToLook(logDir, page));
+    return { status: 'finished', report };
   } finally {
     for (const model of models) model.dispose();
   }
@@ -106,24 +110,26 @@ const sizes = (hidden: readonly number[]): string => [784, ...hidden, 10].join('
 
 function interrupted(print: (line: string) => void): DemoResult {
   print('\nInterrupted. What was trained so far is saved beside the logs.');
-  return { status: 'interrupted', rows: [] };
+  return { status: 'interrupted', report: undefined };
 }
 
-function conclusion(rows: readonly ModelComparison[], { temperature, alpha }: Recipe): string {
-  const [teacher, alone, distilled] = rows as [ModelComparison, ModelComparison, ModelComparison];
-  const fewer = alone.errors - distilled.errors;
-  const share = Math.round((100 * Math.abs(fewer)) / Math.max(1, alone.errors));
+function conclusion(report: DistillationReport, { temperature, alpha }: Recipe): string {
+  const [teacher, alone, distilled] = report.rows.map((row) => row.errors.value) as [number, number, number];
+  const student = report.rows.at(-1) as EvaluatedModel;
+  const fewer = alone - distilled;
+  const share = Math.round((100 * Math.abs(fewer)) / Math.max(1, alone));
   const verdict =
     fewer > 0
-      ? `Distillation (alpha ${alpha}, T ${temperature}) spares the student ${share}% of its errors: ${alone.errors} alone, ${distilled.errors} distilled.`
-      : `Here distillation did not help: ${alone.errors} errors alone, ${distilled.errors} distilled.`;
-  const speed = distilled.speedUp.toFixed(1);
-  return `${verdict}\nThe student is ${distilled.sizeReduction.toFixed(1)} times smaller than the teacher and ${speed} times as fast on one image; the teacher makes ${teacher.errors} errors.`;
+      ? `Distillation (alpha ${alpha}, T ${temperature}) spares the student ${share}% of its errors: ${alone} alone, ${distilled} distilled.`
+      : `Here distillation did not help: ${alone} errors alone, ${distilled} distilled.`;
+  const speed = report.speedUp(student).toFixed(1);
+  return `${verdict}\nThe student is ${report.sizeReduction(student).toFixed(1)} times smaller than the teacher and ${speed} times as fast on one image; the teacher makes ${teacher} errors.`;
 }
 
-function whereToLook(logDir: string): string {
+function whereToLook(logDir: string, page: string): string {
   return [
     `\nCurves: tensorboard --logdir ${logDir}   (pip install tensorboard, if it is not there)`,
+    `The comparison as a page: ${page}`,
     `Checkpoints: ${join(logDir, '<model>', 'version_N', 'checkpoints')}`,
   ].join('\n');
 }

@@ -4,8 +4,8 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { DataError } from '../core/errors.ts';
-import { sha256 } from './download.ts';
+import { DataError } from '../../core/errors.ts';
+import { sha256 } from '../files/download.ts';
 import { unzipped } from './idx.ts';
 
 /** One of the official files. */

@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { DataError, messageOf } from '../core/errors.ts';
+import { DataError, messageOf } from '../../core/errors.ts';
 
 /** As much of `fetch` as is used here. */
 export type Fetch = (url: string, init: { signal: AbortSignal }) => Promise<Response>;

@@ -5,9 +5,9 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { DataError, messageOf } from '../core/errors.ts';
+import { DataError, messageOf } from '../../core/errors.ts';
+import { type HostTensor, sizeOf } from '../host.ts';
 import { ArrayDataset, type ImageColumns } from './array-dataset.ts';
-import { type HostTensor, sizeOf } from './host.ts';
 
 type Reader = { readonly bytes: number; readonly read: (view: DataView, count: number) => HostTensor['data'] };
 

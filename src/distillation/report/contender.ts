@@ -1,6 +1,8 @@
 /** A model as the comparison sees it, whether it is a tfjs model or a module: a forward pass and its variables. */
-import { ConfigError, show } from '../core/errors.ts';
-import * as tf from '../core/tf.ts';
+import { ConfigError, show } from '../../core/errors.ts';
+import * as tf from '../../core/tf.ts';
+import { macsByLayer } from '../../module/macs.ts';
+import { endsInSoftmax } from '../teacher.ts';
 import type { Forward } from './stopwatch.ts';
 
 /** Any LightningModule with `forward`. */
@@ -10,7 +12,11 @@ export interface ComparedModule {
   train(mode?: boolean): unknown;
   readonly training: boolean;
   namedVariables(): ReadonlyMap<string, tf.Variable>;
+  submodules?(): readonly { readonly depth: number; readonly macs?: number | undefined }[];
 }
+
+/** The least probability whose logarithm is taken: the least normal number of float32. */
+const TINY = 2 ** -126;
 
 /** What can be compared: a tfjs model or a module, giving logits or probabilities of shape `[batch, classes]`. */
 export type ComparedModel = tf.LayersModel | ComparedModule;
@@ -19,8 +25,12 @@ export type ComparedModel = tf.LayersModel | ComparedModule;
 export interface Contender {
   readonly name: string;
   readonly forward: Forward;
+  /** The same, as logits: a model that ends in a softmax is given back their like by taking the logarithm. */
+  readonly logits: Forward;
   readonly parameters: number;
   readonly bytes: number;
+  /** Multiply-accumulates for one sample, where they can be told. */
+  readonly macs: number | undefined;
   /** Puts the model back into the mode that it was in. */
   restore(): void;
 }
@@ -30,10 +40,12 @@ export function contender(name: string, model: ComparedModel): Contender {
   if (model instanceof tf.LayersModel) {
     const forward: Forward = (x) => model.apply(x, { training: false }) as tf.Tensor;
     const variables = model.weights.map((weight) => weight.read());
-    return { name, forward, ...sizeOf(variables), restore: () => {} };
+    const logits: Forward = endsInSoftmax(model) ? (x) => tf.log(tf.maximum(forward(x), TINY)) : forward;
+    const macs = macsByLayer(model).get(model);
+    return { name, forward, logits, ...sizeOf(variables), macs, restore: () => {} };
   }
   if (!isModule(model)) {
-    throw new ConfigError(`compareModels: the model \`${name}\``, {
+    throw new ConfigError(`evaluateDistillation: the model \`${name}\``, {
       code: 'invalid-model',
       expected: 'a tf.LayersModel or a LightningModule with `forward`',
       got: show(model),
@@ -41,12 +53,22 @@ export function contender(name: string, model: ComparedModel): Contender {
   }
   const { training } = model;
   model.eval();
+  const forward: Forward = (x) => model.forward(x);
   return {
     name,
-    forward: (x) => model.forward(x),
+    forward,
+    logits: forward,
     ...sizeOf([...model.namedVariables().values()]),
+    macs: macsOf(model),
     restore: () => void model.train(training),
   };
+}
+
+/** Those of all networks in a module; undefined when one of them cannot tell. */
+function macsOf(module: ComparedModule): number | undefined {
+  const own = module.submodules?.().filter(({ depth }) => depth === 0) ?? [];
+  if (own.length === 0 || own.some(({ macs }) => macs === undefined)) return undefined;
+  return own.reduce((sum, { macs }) => sum + (macs as number), 0);
 }
 
 function sizeOf(variables: readonly tf.Tensor[]): { parameters: number; bytes: number } {

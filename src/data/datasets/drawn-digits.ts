@@ -3,8 +3,8 @@
  * It needs no file and no network, and is hard enough that a large network beats a small one.
  */
 import { z } from 'zod';
-import { parseOptions, wholeNumber } from '../core/options.ts';
-import { deriveSeed, Random } from '../core/random.ts';
+import { parseOptions, wholeNumber } from '../../core/options.ts';
+import { deriveSeed, Random } from '../../core/random.ts';
 import { ArrayDataset, type ImageColumns } from './array-dataset.ts';
 import { DIGIT_SHAPES, type Shape } from './digit-shapes.ts';
 import type { ImageSplits } from './mnist.ts';

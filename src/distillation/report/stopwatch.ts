@@ -1,5 +1,5 @@
 /** Times models against each other: the latency of one sample and the throughput of a batch, warmed up and in turns. */
-import * as tf from '../core/tf.ts';
+import * as tf from '../../core/tf.ts';
 
 /** A forward pass; what it returns is disposed of by the caller. */
 export type Forward = (x: tf.Tensor) => tf.Tensor;

@@ -1,9 +1,9 @@
 /**
  * Parts of datasets: chosen indices, and random splits that repeat for the same seed.
  */
-import { ConfigError, show } from '../core/errors.ts';
-import { Random } from '../core/random.ts';
-import type { Dataset } from './dataset.ts';
+import { ConfigError, show } from '../../core/errors.ts';
+import { Random } from '../../core/random.ts';
+import type { Dataset } from '../dataset.ts';
 
 /**
  * The samples of `dataset` at `indices`, in that order, counted from 0 again.

@@ -2,8 +2,8 @@
  * Samplers: in which order an epoch visits the samples. An order depends on the seed and the epoch and on nothing
  * else, so a run can resume in the middle of an epoch without having walked through its beginning.
  */
-import { ConfigError } from '../core/errors.ts';
-import { deriveSeed, Random } from '../core/random.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { deriveSeed, Random } from '../../core/random.ts';
 
 /** The order in which samples are visited, per epoch. */
 export interface Sampler {

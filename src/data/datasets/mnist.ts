@@ -4,10 +4,10 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DataError } from '../core/errors.ts';
-import { anyThat, flag, parseOptions, positiveNumber, text } from '../core/options.ts';
+import { DataError } from '../../core/errors.ts';
+import { anyThat, flag, parseOptions, positiveNumber, text } from '../../core/options.ts';
+import { type DownloadResult, download, type Fetch } from '../files/download.ts';
 import type { ArrayDataset, ImageColumns } from './array-dataset.ts';
-import { type DownloadResult, download, type Fetch } from './download.ts';
 import { idxImages } from './idx.ts';
 import {
   cacheDirectory,

@@ -4,12 +4,12 @@
  */
 
 import { z } from 'zod';
-import { ConfigError, DataError } from '../core/errors.ts';
-import { parseOptions, wholeNumber } from '../core/options.ts';
-import type * as tf from '../core/tf.ts';
+import { ConfigError, DataError } from '../../core/errors.ts';
+import { parseOptions, wholeNumber } from '../../core/options.ts';
+import type * as tf from '../../core/tf.ts';
+import type { Dataset } from '../dataset.ts';
+import { type HostBatch, type HostTensor, sizeOf } from '../host.ts';
 import { type ColumnPlan, gatherColumn, type HostColumn, planOf } from './columns.ts';
-import type { Dataset } from './dataset.ts';
-import { type HostBatch, type HostTensor, sizeOf } from './host.ts';
 
 type Columns = Readonly<Record<string, HostColumn>>;
 

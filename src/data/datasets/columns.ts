@@ -1,8 +1,8 @@
 /**
  * Columns of typed arrays, and gathering rows of them into a fresh array: the innermost loop of data loading.
  */
-import { ConfigError, DataError, show } from '../core/errors.ts';
-import { dtypeOf, type HostArray, type HostTensor, isHostArray, sizeOf } from './host.ts';
+import { ConfigError, DataError, show } from '../../core/errors.ts';
+import { dtypeOf, type HostArray, type HostTensor, isHostArray, sizeOf } from '../host.ts';
 
 /** One column: the values of all samples, one after the other, and the shape of one sample. */
 export interface HostColumn<S extends readonly number[] = readonly number[]> {

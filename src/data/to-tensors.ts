@@ -1,0 +1,41 @@
+/**
+ * From batches on the host to tensors: done once per batch, on the main thread, when the consumer takes it.
+ */
+import * as tf from '../core/tf.ts';
+import { dtypeOf, type HostArray, type HostTree, isHostTensor } from './host.ts';
+
+/**
+ * Makes the tensors of a batch. The caller owns them; when one cannot be made, those made before it are disposed.
+ *
+ * @example
+ * ```ts
+ * const { x, y } = toTensors(dataset.gather([0, 1, 2])) as { x: tf.Tensor; y: tf.Tensor };
+ * ```
+ */
+export function toTensors(tree: HostTree): unknown {
+  const made: tf.Tensor[] = [];
+  try {
+    return build(tree, made);
+  } catch (error) {
+    tf.dispose(made);
+    throw error;
+  }
+}
+
+function build(tree: HostTree, made: tf.Tensor[]): unknown {
+  if (isHostTensor(tree)) {
+    const tensor = tf.tensor(asValues(tree.data), tree.shape as number[], tree.dtype ?? dtypeOf(tree.data));
+    made.push(tensor);
+    return tensor;
+  }
+  if (Array.isArray(tree)) return tree.map((branch) => (typeof branch === 'string' ? branch : build(branch, made)));
+  const batch: Record<string, unknown> = {};
+  for (const key in tree) batch[key] = build((tree as Record<string, HostTree>)[key] as HostTree, made);
+  return batch;
+}
+
+/** tfjs takes three of the typed arrays as they are; the others are widened. */
+function asValues(data: HostArray): Float32Array | Int32Array | Uint8Array {
+  if (data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array) return data;
+  return dtypeOf(data) === 'float32' ? Float32Array.from(data) : Int32Array.from(data);
+}

@@ -1,0 +1,6 @@
+/** The evaluation of a distillation and its report. */
+export type { ComparedModel, ComparedModule } from './contender.ts';
+export { type DistillationEvaluationOptions, evaluateDistillation } from './evaluate.ts';
+export { DistillationReport, type EvaluatedModel, type TextWriter } from './report.ts';
+export type { Estimate } from './statistics.ts';
+export type { CalibrationBin } from './tally.ts';

@@ -1,0 +1,137 @@
+/** The report as one HTML page: tables and pictures in the page itself, nothing fetched, light and dark. */
+import { escaped, lineChart, rangeChart } from '../../core/charts/index.ts';
+import type { DistillationReport, EvaluatedModel } from './report.ts';
+import { cells, estimateText, percent } from './tables.ts';
+
+const STYLE = `
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1240px; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.3rem 0.6rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+.wide { overflow-x: auto; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 1.5rem; }
+figure { margin: 0; } svg { width: 100%; height: auto; }
+.lead { font-size: 1.15rem; } .note { opacity: 0.75; }`;
+
+/** Makes the page. */
+export function page(report: DistillationReport): string {
+  const { title, engine, rows, reference } = report;
+  const others = rows.filter((row) => row !== reference);
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escaped(title)}</title><style>${STYLE}</style></head><body>
+<h1>${escaped(title)}</h1>
+${others.map((row) => `<p class="lead">${sentence(report, row)}</p>`).join('\n')}
+<p class="note">${reference.samples.toLocaleString('en-US')} test samples on ${escaped(engine)}. Intervals hold 95 % of the time: over
+seeds where a model was trained with several, over samples where it was trained once.</p>
+<div class="wide">${summaryTable(report)}</div>
+<h2>Figures</h2>
+<div class="charts">${figures(report)
+    .map((svg) => `<figure>${svg}</figure>`)
+    .join('\n')}</div>
+<h2>By class</h2>
+<div class="wide">${classTable(report)}</div>
+${others.map((row) => disagreementTable(report, row)).join('\n')}
+<h2>All figures as data</h2>
+<details><summary>JSON</summary><pre>${escaped(JSON.stringify(report, null, 1))}</pre></details>
+</body></html>
+`;
+}
+
+/** What a reader wants to know first. */
+function sentence(report: DistillationReport, row: EvaluatedModel): string {
+  const { reference } = report;
+  const points = 100 * (row.accuracy.value - reference.accuracy.value);
+  const [larger, faster] = [report.sizeReduction(row), report.speedUp(row)];
+  const size = larger >= 1 ? `${larger.toFixed(1)} times smaller` : `${(1 / larger).toFixed(1)} times larger`;
+  const speed = faster >= 1 ? `${faster.toFixed(1)} times faster` : `${(1 / faster).toFixed(1)} times slower`;
+  return (
+    `<b>${escaped(row.name)}</b> is ${size} and ${speed} than ${escaped(reference.name)}, ` +
+    `at ${estimateText(row.accuracy, percent)} accuracy (${points >= 0 ? '+' : '−'}${Math.abs(points).toFixed(2)} points).`
+  );
+}
+
+function summaryTable(report: DistillationReport): string {
+  const { header, rows } = cells(report);
+  return table(header, rows);
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (kind: 'th' | 'td', cellsOfLine: readonly string[]) =>
+    `<tr>${cellsOfLine.map((cell) => `<${kind}>${escaped(cell)}</${kind}>`).join('')}</tr>`;
+  return `<table><thead>${line('th', header)}</thead><tbody>${rows.map((row) => line('td', row)).join('')}</tbody></table>`;
+}
+
+function figures({ rows, reference }: DistillationReport): string[] {
+  const range = (row: EvaluatedModel, key: 'errors' | 'agreement' | 'kl') => ({ name: row.name, ...row[key] });
+  const others = rows.filter((row) => row !== reference);
+  const logarithmic = { logarithmic: true };
+  const alike = (values: readonly number[]): boolean => Math.max(...values) < 3 * Math.min(...values);
+  const sizes = rows.map(({ bytes }) => bytes);
+  return [
+    rangeChart({ title: 'Test errors', x: 'errors, fewer is better', ranges: rows.map((row) => range(row, 'errors')) }),
+    lineChart({
+      title: 'Errors and size',
+      x: 'bytes of weights',
+      y: 'errors',
+      scatter: true,
+      xScale: alike(sizes) ? {} : logarithmic,
+      series: rows.map(({ name, bytes, errors }) => ({ name, points: [[bytes, errors.value]] })),
+    }),
+    rangeChart({
+      title: 'Latency of one sample, median to 95th percentile',
+      x: 'milliseconds',
+      ranges: rows.map(({ name, latencyP50Ms: value, latencyP95Ms: high }) => ({ name, value, low: value, high })),
+    }),
+    rangeChart({
+      title: `Agreement with ${reference.name}`,
+      x: 'share of the samples',
+      ranges: others.map((row) => range(row, 'agreement')),
+    }),
+    rangeChart({
+      title: `KL divergence from ${reference.name}`,
+      x: 'nats',
+      ranges: others.map((row) => range(row, 'kl')),
+    }),
+    lineChart({
+      title: 'Calibration',
+      x: 'confidence',
+      y: 'accuracy',
+      diagonal: true,
+      xScale: { include: [0, 1] },
+      yScale: { include: [0, 1] },
+      series: rows.map(({ name, calibration }) => ({
+        name,
+        points: calibration.map(({ confidence, accuracy }) => [confidence, accuracy] as const),
+      })),
+    }),
+  ];
+}
+
+/** How much of each class every model finds. */
+function classTable(report: DistillationReport): string {
+  const header = ['class', ...report.rows.map(({ name }) => name)];
+  const classes = report.reference.sensitivity.map((_, index) => [
+    report.className(index),
+    ...report.rows.map(({ sensitivity }) => {
+      const share = sensitivity[index] as number;
+      return Number.isNaN(share) ? '–' : percent(share);
+    }),
+  ]);
+  return table(header, classes);
+}
+
+/** The ten commonest disagreements with the reference. */
+function disagreementTable(report: DistillationReport, { name, disagreements }: EvaluatedModel): string {
+  const heading = `<h3>Where ${escaped(name)} and ${escaped(report.reference.name)} disagree</h3>`;
+  if (disagreements.length === 0) return `${heading}<p>Nowhere.</p>`;
+  const rows = disagreements
+    .slice(0, 10)
+    .map(({ reference, model, samples }) => [
+      report.className(reference),
+      report.className(model),
+      Number.isInteger(samples) ? String(samples) : samples.toFixed(1),
+    ]);
+  return `${heading}${table([`${report.reference.name} says`, `${name} says`, 'samples'], rows)}`;
+}

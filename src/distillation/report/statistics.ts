@@ -1,0 +1,71 @@
+/** How sure a figure is: 95 % intervals over seeds, and over samples where there is one seed only. */
+
+/** A figure with the interval that it lies in, 95 times of 100. */
+export interface Estimate {
+  /** The mean over the seeds. */
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  /** One value per seed. */
+  readonly seeds: readonly number[];
+}
+
+/** What 95 % of a normal distribution lie within, in standard deviations. */
+const Z = 1.959963984540054;
+
+/** The mean over seeds with Student's interval. @param alone the interval where there is one value only */
+export function overSeeds(seeds: readonly number[], alone: (value: number) => readonly [number, number]): Estimate {
+  const value = mean(seeds);
+  if (seeds.length === 1) {
+    const [low, high] = alone(value);
+    return { value, low, high, seeds };
+  }
+  const variance = seeds.reduce((sum, one) => sum + (one - value) ** 2, 0) / (seeds.length - 1);
+  const half = studentT(seeds.length - 1) * Math.sqrt(variance / seeds.length);
+  return { value, low: value - half, high: value + half, seeds };
+}
+
+/** Wilson's interval of a share that was counted over `samples` (Wilson 1927). */
+export function wilson(share: number, samples: number): [number, number] {
+  const z2 = Z * Z;
+  const centre = (share + z2 / (2 * samples)) / (1 + z2 / samples);
+  const half = (Z / (1 + z2 / samples)) * Math.sqrt((share * (1 - share)) / samples + z2 / (4 * samples * samples));
+  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+}
+
+/** The normal interval of a mean over samples. */
+export function normalInterval(value: number, variance: number, samples: number): [number, number] {
+  const half = Z * Math.sqrt(variance / samples);
+  return [value - half, value + half];
+}
+
+export const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
+
+/**
+ * The 97.5 % quantile of Student's t distribution, found by bisection.
+ *
+ * @param freedom degrees of freedom, a whole number of at least 1
+ */
+export function studentT(freedom: number): number {
+  let [low, high] = [1.9, 13];
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (centralShare(middle, freedom) < 0.95) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/** The probability of |t| < `t`: the finite sums for whole degrees of freedom (Abramowitz and Stegun 26.7.3 and 26.7.4). */
+function centralShare(t: number, freedom: number): number {
+  const angle = Math.atan(t / Math.sqrt(freedom));
+  const cos2 = Math.cos(angle) ** 2;
+  const odd = freedom % 2 === 1;
+  let term = odd ? Math.cos(angle) : 1;
+  let sum = freedom === 1 ? 0 : term;
+  for (let k = odd ? 3 : 2; k < freedom; k += 2) {
+    term *= (cos2 * (k - 1)) / k;
+    sum += term;
+  }
+  return odd ? (2 / Math.PI) * (angle + Math.sin(angle) * sum) : Math.sin(angle) * sum;
+}

@@ -1,0 +1,121 @@
+/** The experiment: a teacher, students alone and distilled, students that never saw some digits, and the temperatures. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ledger, type OmittedRun, type Run } from './ledger.ts';
+import { bestBias, errorsOf, type Logits, logitsOf } from './logits.ts';
+import { makeStudent, makeTeacher, type Student, type Teaching } from './networks.ts';
+import type { Plan, Schedule } from './plan.ts';
+import { jittered, type Outcome, type Surroundings, train, transferLoader } from './training.ts';
+
+/** What the experiment is to do. */
+export interface ExperimentOptions extends Surroundings {
+  readonly plan: Plan;
+  /** Takes a line per finished run. */
+  readonly print: (line: string) => void;
+}
+
+/** One student to be trained. */
+interface Assignment {
+  readonly name: string;
+  readonly schedule: Schedule & { readonly hidden: readonly number[] };
+  readonly teaching: Teaching;
+  readonly seed: number;
+  /** Digits that are not in its transfer set. */
+  readonly omitted?: readonly number[];
+}
+
+const ALONE: Teaching = { temperature: 1, alpha: 0 };
+
+/** Runs whatever has not been run yet. */
+export async function runExperiment(options: ExperimentOptions): Promise<Ledger> {
+  const ledger = new Ledger(options.directory, options.plan);
+  const soft = await softTargets(options, ledger);
+  for (const assignment of assignments(options.plan)) {
+    if (ledger.get(assignment.name)) continue;
+    const run = await teach(assignment, soft, options);
+    ledger.add(assignment.name, run);
+    options.print(lineOf(assignment.name, run));
+  }
+  return ledger;
+}
+
+/** All students, those of the table first. */
+function* assignments(plan: Plan): Generator<Assignment> {
+  const { student: schedule, sweep, temperature, alpha, seeds } = plan;
+  for (const seed of seeds) {
+    yield { name: `alone/${seed}`, schedule, teaching: ALONE, seed };
+    yield { name: `distilled/${seed}`, schedule, teaching: { temperature, alpha }, seed };
+  }
+  for (const omitted of plan.omitted) {
+    // Soft targets alone: the paper asks what they say of digits that the student never saw.
+    const teaching = { temperature, alpha: 1 };
+    for (const seed of seeds) yield { name: `omitted-${omitted.join('')}/${seed}`, schedule, teaching, seed, omitted };
+  }
+  for (const seed of seeds) {
+    yield { name: `small-alone/${seed}`, schedule: sweep, teaching: ALONE, seed };
+    for (const t of sweep.temperatures) {
+      yield { name: `small-T${t}/${seed}`, schedule: sweep, teaching: { temperature: t, alpha }, seed };
+    }
+  }
+}
+
+/** What the teacher says of the training images as they are; it is trained first where that is not known yet. */
+async function softTargets(options: ExperimentOptions, ledger: Ledger): Promise<Logits> {
+  const { plan, digits, directory, print } = options;
+  const file = join(directory, 'soft-targets.bin');
+  if (!ledger.get('teacher') || !existsSync(file)) {
+    const model = makeTeacher(plan, 0);
+    const loader = jittered(digits, plan.teacher, 0);
+    const { errors, curve, minutes } = await train('teacher', model, loader, plan.teacher, options);
+    const { values } = logitsOf(model, digits.train);
+    model.dispose();
+    writeFileSync(`${file}.new`, new Uint8Array(values.buffer));
+    renameSync(`${file}.new`, file);
+    ledger.add('teacher', { errors, curve, minutes });
+    print(lineOf('teacher', { errors, curve, minutes }));
+  }
+  const bytes = readFileSync(file);
+  const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  return { values, labels: digits.train.columns.y.data };
+}
+
+async function teach(assignment: Assignment, soft: Logits, options: ExperimentOptions): Promise<Run> {
+  const { name, schedule, teaching, seed, omitted } = assignment;
+  const model = makeStudent(schedule, teaching, seed);
+  const loader = transferLoader(options.digits, soft, schedule, seed, omitted);
+  const outcome = await train(name, model, loader, schedule, options);
+  const { errors, curve, minutes } = outcome;
+  const left = omitted && withoutDigits(model, outcome, omitted, options);
+  model.dispose();
+  return { errors, curve, minutes, ...(left && { omitted: left }) };
+}
+
+/** What a student makes of digits it never saw, as it is and with their biases shifted. */
+function withoutDigits(
+  model: Student,
+  { test }: Outcome,
+  omitted: readonly number[],
+  { digits }: ExperimentOptions,
+): OmittedRun {
+  // The biases of the digits that are in the transfer set are too high when they are the few, else those left out too low.
+  const shifted = omitted.length <= 5 ? omitted : Array.from(Array(10).keys()).filter((d) => !omitted.includes(d));
+  const onThem = (byDigit: readonly number[]) => omitted.reduce((sum, digit) => sum + (byDigit[digit] as number), 0);
+  const shift = (chosenOn: Logits) => {
+    const bias = bestBias(chosenOn, shifted);
+    const { all, byDigit } = errorsOf(test, Object.fromEntries(shifted.map((digit) => [digit, bias])));
+    return { bias, errors: all, errorsOnThem: onThem(byDigit) };
+  };
+  return {
+    digits: [...omitted],
+    errorsOnThem: onThem(errorsOf(test).byDigit),
+    onTest: shift(test),
+    onTraining: shift(logitsOf(model, digits.train)),
+  };
+}
+
+function lineOf(name: string, { errors, minutes, omitted }: Run): string {
+  const more = omitted
+    ? ` (${omitted.errorsOnThem} on the omitted); with biases shifted by ${omitted.onTest.bias}: ${omitted.onTest.errors}`
+    : '';
+  return `${name.padEnd(24)} ${String(errors).padStart(5)} errors${more}  (${minutes.toFixed(1)} min)`;
+}

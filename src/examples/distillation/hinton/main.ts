@@ -1,0 +1,82 @@
+/** `npm run hinton`: the MNIST experiment of "Distilling the Knowledge in a Neural Network" from the command line. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ArrayDataset, drawnDigits, type ImageColumns, KelvinError, mnist, startEngine } from 'kelvin';
+import { runExperiment } from './experiment.ts';
+import { FULL, type Plan, QUICK } from './plan.ts';
+import { errorCurves, sweepTable, tableOf, temperatureCurve } from './report.ts';
+import { type Digits, Interrupted } from './training.ts';
+
+const HELP = `Reproduces the MNIST table of Hinton, Vinyals and Dean (2015): a teacher, students alone and distilled, digits
+left out, and the temperatures of a small student. What is finished is kept; running it again goes on from there.
+
+Usage: npm run hinton -- [options]
+
+  --data-dir <path>  directory with the four MNIST files; else they are looked for, and downloaded
+  --out <path>       where results, curves and TensorBoard files go (default: runs/hinton)
+  --seeds <n>        runs per row (default 3)
+  --quick            a few seconds, on drawn digits
+  --help
+`;
+
+/** Exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted. */
+async function main(args: readonly string[]): Promise<number> {
+  let options: ReturnType<typeof read>;
+  try {
+    options = read(args);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${HELP}`);
+    return 2;
+  }
+  if (options.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const { plan, out, dataDir, quick } = options;
+  const print = (line: string) => void process.stdout.write(`${line}\n`);
+  try {
+    const engine = await startEngine();
+    print(`Engine: ${engine.name}, ${engine.detail}.`);
+    const digits = firstOf(quick ? drawnDigits({ train: 600, test: 200 }) : await mnist({ dataDir }), plan);
+    const progress = process.stderr.isTTY === true;
+    const ledger = await runExperiment({ plan, digits, directory: out, progress, print });
+    const table = `${tableOf(ledger, plan)}\n\n${sweepTable(ledger, plan)}\n`;
+    writeFileSync(join(out, 'table.md'), table);
+    writeFileSync(join(out, 'errors.svg'), errorCurves(ledger));
+    writeFileSync(join(out, 'temperature.svg'), temperatureCurve(ledger, plan));
+    print(`\n${table}\n${ledger.minutes.toFixed(1)} minutes of training. Table and curves: ${out}`);
+    return 0;
+  } catch (error) {
+    if (error instanceof Interrupted) return 130;
+    if (!(error instanceof KelvinError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 1;
+  }
+}
+
+/** The first images of each part. */
+function firstOf({ train, test }: Digits, { trainingImages, testImages }: Plan): Digits {
+  const first = ({ columns: { x, y } }: ArrayDataset<ImageColumns>, count: number) =>
+    new ArrayDataset({
+      x: { ...x, data: x.data.subarray(0, count * 784) },
+      y: { ...y, data: y.data.subarray(0, count) },
+    }) as ArrayDataset<ImageColumns>;
+  return { train: first(train, trainingImages), test: first(test, testImages) };
+}
+
+function read(args: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: { 'data-dir': text, out: text, seeds: text, quick: flag, help: flag },
+  });
+  const { out = 'runs/hinton', seeds, quick, help } = values;
+  const plan = quick ? QUICK : FULL;
+  if (seeds !== undefined && !/^[1-9]\d?$/.test(seeds)) throw new Error(`--seeds: expected 1 to 99, got '${seeds}'`);
+  const chosen = seeds === undefined ? plan.seeds : Array.from(Array(Number(seeds)).keys());
+  return { dataDir: values['data-dir'], out, quick, help, plan: { ...plan, seeds: chosen } };
+}
+
+process.exitCode = await main(process.argv.slice(2));
