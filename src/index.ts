@@ -26,15 +26,18 @@ export type {
   Metrics,
   ModuleView,
   OptimizerLike,
+  RowAxis,
   RunStage,
   RunStatus,
   SavedTensor,
   StepOutput,
   TrainerView,
+  XAxis,
 } from './core/contracts.ts';
 export type { BatchLimit, TimeSpan } from './core/duration.ts';
 export { BackendError, CheckpointError, ConfigError, DataError, KelvinError, NonFiniteError } from './core/errors.ts';
 export { HOOK_NAMES, HOOKS, type HookArgs, type HookName, hookMethod, type ModuleHooks } from './core/hooks.ts';
+export type { ActionKind, ProfiledRun, ProfilerLike } from './core/profiling.ts';
 export { Random, type RandomState } from './core/random.ts';
 export { globalRandom, seedEverything, withSeed } from './core/seed.ts';
 export { type Alignment, formatTable } from './core/table.ts';
@@ -50,4 +53,5 @@ export { checkLabels } from './losses/labels.ts';
 export * as metrics from './metrics/index.ts';
 export * from './module/index.ts';
 export * from './optim/index.ts';
+export * from './profilers/index.ts';
 export * from './trainer/index.ts';

@@ -3,6 +3,7 @@
  * them. Types only; the classes that fill them live in their own folders.
  */
 import type { CallbackHooks, ModuleHooks } from './hooks.ts';
+import type { ProfilerLike } from './profiling.ts';
 import type * as tf from './tf.ts';
 import type { TrainerTools } from './tools.ts';
 
@@ -24,6 +25,20 @@ export type LogValue = number | boolean | tf.Tensor;
 /** How the values of an epoch become one. `mean` is weighted by batch size. */
 export type Reduction = 'mean' | 'sum' | 'min' | 'max';
 
+/**
+ * What a metric is plotted against: `step`, the zero-based count of closed accumulation windows; `epoch`, the zero-based
+ * epoch; `sample`, the training samples seen; `time`, the milliseconds trained, resumed runs included.
+ */
+export type XAxis = 'step' | 'epoch' | 'sample' | 'time';
+
+/** Where a row stands on an axis of its own. */
+export interface RowAxis {
+  readonly name: Exclude<XAxis, 'step'>;
+  readonly x: number;
+  /** The epoch of the row, where it belongs to one. */
+  readonly epoch: number | undefined;
+}
+
 /** How a value is logged. */
 export interface LogOptions {
   /** Show it in the progress bar. Default `false`. */
@@ -38,6 +53,11 @@ export interface LogOptions {
   reduceFx?: Reduction | undefined;
   /** The weight of this value in a mean. Default: the size of the batch's first tensor along its first axis. */
   batchSize?: number | undefined;
+  /**
+   * The x axis of the metric. Default: the module's `defaultXAxis`, `'step'`. With `'epoch'` it is that of the epoch's
+   * value; values of single steps stay on `'step'`.
+   */
+  xAxis?: XAxis | undefined;
   /** Append `/dataloader_idx_n` when there are several evaluation loaders. Default `true`. */
   addDataloaderIdx?: boolean | undefined;
 }
@@ -102,7 +122,8 @@ export type Metrics = Readonly<Record<string, number>>;
 export interface LoggerLike {
   /** The directory of this run, where the logger has one. */
   readonly logDir?: string | undefined;
-  logMetrics(metrics: Metrics, step: number): void;
+  /** Takes a row. `axis` is given when its metrics have another x axis than the step. */
+  logMetrics(metrics: Metrics, step: number, axis?: RowAxis): void;
   logHyperparams?(hparams: HyperParameters, metrics?: Metrics): void;
   /** The run begins: the network that is trained, for loggers that can draw it. */
   logGraph?(module: ModuleView): void;
@@ -164,6 +185,8 @@ export interface TrainerView {
   readonly defaultRootDir: string;
   /** The directory of the run: the first logger's, else the root directory. */
   readonly logDir: string;
+  /** Measures how long things take; measures nothing unless the flag `profiler` is set. */
+  readonly profiler: ProfilerLike;
   /** What a callback may do to a running fit beyond watching it. */
   readonly tools: TrainerTools;
   /** Writes a checkpoint of everything, whole or not at all. */

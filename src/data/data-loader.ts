@@ -5,13 +5,14 @@
 import { z } from 'zod';
 import { ConfigError, DataError, show } from '../core/errors.ts';
 import { anyThat, flag, parseOptions, wholeNumber } from '../core/options.ts';
-import { deriveSeed, Random } from '../core/random.ts';
+import type { Random } from '../core/random.ts';
 import { globalRandom } from '../core/seed.ts';
-import type { Dataset } from './dataset.ts';
+import { type Dataset, sampleIdOf } from './dataset.ts';
 import { Iteration } from './iteration.ts';
 import { readBatch, type SampleTransform } from './read-batch.ts';
 import { RandomSampler, type Sampler, SequentialSampler } from './samplers/samplers.ts';
 import type { BatchTransform } from './transforms.ts';
+import { sampleRandom, type ViewKey } from './views.ts';
 
 /** Options of a {@link DataLoader}. */
 export interface DataLoaderOptions<S = unknown, B = unknown> {
@@ -164,6 +165,17 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
     this.#move(state.epoch, state.batch);
   }
 
+  /**
+   * Names the views in a batch, in its order: what a cache of teacher logits goes by.
+   *
+   * @param batch its number in the epoch, from 0
+   * @param epoch default: the epoch of the latest iteration
+   */
+  viewKeys(batch: number, epoch: number = this.#epoch): ViewKey[] {
+    const order = orderOf(this.#sampler, epoch).subarray(batch * this.batchSize, (batch + 1) * this.batchSize);
+    return Array.from(order, (index) => ({ seed: this.#seed, epoch, id: sampleIdOf(this.dataset, index) }));
+  }
+
   #move(epoch: number, batch: number): void {
     this.#epoch = epoch;
     this.#start = batch;
@@ -182,7 +194,7 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
     const seed = this.#seed;
     const order = orderOf(this.#sampler, epoch);
     const reader = { dataset: this.dataset, collate: this.#collate, transform: this.#transform };
-    const randomOf = (id: number): Random => new Random(deriveSeed(seed, epoch, id));
+    const randomOf = (index: number): Random => sampleRandom({ seed, epoch, id: sampleIdOf(this.dataset, index) });
     this.#iteration = new Iteration<B>({
       from: this.#start,
       to: this.length,

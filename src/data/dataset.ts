@@ -2,7 +2,8 @@
  * Map-style datasets: a length and a way to get one sample. A dataset that can also gather a whole batch of
  * samples at once is read without a detour over single samples.
  */
-import { type HostBatch, isThenable } from './host.ts';
+import type { HostBatch } from './host.ts';
+import type { SampleId } from './views.ts';
 
 /**
  * Samples by index, as the data loader reads them. Anything with these members will do.
@@ -23,20 +24,13 @@ export interface Dataset<S = unknown, B = unknown> {
   get(index: number): S | Promise<S>;
   /** Fast path: the samples at `indices` as one batch of fresh arrays, the batch being the first axis. */
   gather?(indices: ArrayLike<number>): HostBatch;
+  /** The lasting name of a sample, which augmentation and caches go by. Default: its index. */
+  sampleId?(index: number): SampleId;
   /** Never called and never there; it carries the batch type. A method, so that narrower batch types are accepted. */
   batchType?(batch: B): void;
 }
 
-/** A dataset of the same samples passed through `change`, which may be asynchronous. */
-export function mapDataset<S, T>(
-  dataset: Dataset<S>,
-  change: (sample: S, index: number) => T | Promise<T>,
-): Dataset<T> {
-  return {
-    length: dataset.length,
-    get(index) {
-      const sample = dataset.get(index);
-      return isThenable(sample) ? Promise.resolve(sample).then((ready) => change(ready, index)) : change(sample, index);
-    },
-  };
+/** The lasting name of the sample at `index`: what the dataset says, else the index. */
+export function sampleIdOf(dataset: Dataset, index: number): SampleId {
+  return dataset.sampleId ? dataset.sampleId(index) : index;
 }

@@ -1,7 +1,7 @@
 /** CSVLogger: metrics as a CSV file, one line per row, hyper-parameters as YAML beside it. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { HyperParameters, JsonObject, LoggerLike, Metrics } from '../core/contracts.ts';
+import type { HyperParameters, JsonObject, LoggerLike, Metrics, RowAxis } from '../core/contracts.ts';
 import { parseOptions, wholeNumber } from '../core/options.ts';
 import { CsvFile, type CsvRow } from './csv-file.ts';
 import { DiskGuard, writeHparamsFile } from './disk.ts';
@@ -20,7 +20,7 @@ const MOST_ROWS = 100_000;
 
 /**
  * Logs to `<saveDir>/<name>/version_N/metrics.csv`: sorted columns, `epoch` and `step` among them, a line for each row,
- * numbers in full precision. A column that joins later is empty in the lines before. An existing file is continued.
+ * numbers in full precision. A row with an x axis of its own has it in a column `sample` or `time` beside the step. A column that joins later is empty in the lines before. An existing file is continued.
  * After a resume it holds no step twice. A disk that takes nothing is reported once and never ends the training.
  *
  * @param saveDir the directory above all experiments
@@ -57,8 +57,9 @@ export class CSVLogger implements LoggerLike {
     return this.#directory.version;
   }
 
-  logMetrics(metrics: Metrics, step: number): void {
-    this.#waiting.push({ ...metrics, step });
+  logMetrics(metrics: Metrics, step: number, axis?: RowAxis): void {
+    const epoch = axis?.epoch === undefined ? {} : { epoch: axis.epoch };
+    this.#waiting.push({ ...metrics, ...epoch, ...(axis && { [axis.name]: axis.x }), step });
     if (this.#waiting.length % this.#flushEvery === 0) this.#flush();
   }
 

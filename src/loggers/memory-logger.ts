@@ -1,10 +1,12 @@
 /** MemoryLogger: keeps the rows in memory, for tests and notebooks. */
-import type { HyperParameters, JsonObject, LoggerLike, Metrics } from '../core/contracts.ts';
+import type { HyperParameters, JsonObject, LoggerLike, Metrics, RowAxis } from '../core/contracts.ts';
 
 /** One logged row. */
 export interface LoggedRow {
   readonly step: number;
   readonly metrics: Metrics;
+  /** Given when its metrics have another x axis than the step. */
+  readonly axis?: RowAxis;
 }
 
 /**
@@ -31,8 +33,8 @@ export class MemoryLogger implements LoggerLike {
     return this.#hparams;
   }
 
-  logMetrics(metrics: Metrics, step: number): void {
-    this.#rows.push({ step, metrics: { ...metrics } });
+  logMetrics(metrics: Metrics, step: number, axis?: RowAxis): void {
+    this.#rows.push({ step, metrics: { ...metrics }, ...(axis && { axis }) });
   }
 
   logHyperparams(hparams: HyperParameters): void {

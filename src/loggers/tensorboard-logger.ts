@@ -4,7 +4,7 @@
  */
 import { type GraphNode, type Hparams, SummaryWriter } from 'tensorboard-logger-ts';
 import { z } from 'zod';
-import type { HyperParameters, Json, JsonObject, LoggerLike, Metrics, ModuleView } from '../core/contracts.ts';
+import type { HyperParameters, Json, JsonObject, LoggerLike, Metrics, ModuleView, RowAxis } from '../core/contracts.ts';
 import { flag, numberBetween, parseOptions } from '../core/options.ts';
 import { DiskGuard, writeHparamsFile } from './disk.ts';
 import { cutEventFiles, eventFileSizes, type FileSizes, SUFFIX } from './event-files.ts';
@@ -113,13 +113,14 @@ export class TensorBoardLogger implements LoggerLike {
     if (writer !== undefined) use(writer);
   }
 
-  /** Writes each metric as a scalar. */
-  logMetrics(metrics: Metrics, step: number): void {
+  /** Writes each metric as a scalar, at its x value: the step, or that of an axis of its own. */
+  logMetrics(metrics: Metrics, step: number, axis?: RowAxis): void {
+    const x = axis?.x ?? step;
     const writer = this.#open();
     if (writer === undefined) return;
-    this.#lastStep = Math.max(this.#lastStep, step);
+    this.#lastStep = Math.max(this.#lastStep, x);
     for (const tag in metrics) {
-      writer.addScalar(tag, metrics[tag] as number, step);
+      writer.addScalar(tag, metrics[tag] as number, x);
       this.#tags.add(tag);
     }
   }

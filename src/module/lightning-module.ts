@@ -2,7 +2,15 @@
  * The class that users extend: what a model computes in a step, how it is optimized, and which hooks it wants.
  * The trainer does the rest.
  */
-import type { Gradients, HyperParameters, LogOptions, LogValue, ModuleView, TrainerView } from '../core/contracts.ts';
+import type {
+  Gradients,
+  HyperParameters,
+  LogOptions,
+  LogValue,
+  ModuleView,
+  TrainerView,
+  XAxis,
+} from '../core/contracts.ts';
 import type * as tf from '../core/tf.ts';
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
 import { plainHyperparameters } from './hyperparameters.ts';
@@ -52,6 +60,8 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
    * `optimizer.step(gradients)`, and steps the schedulers itself. The trainer neither accumulates nor clips.
    */
   automaticOptimization = true;
+  /** The x axis of metrics that are logged without one: `'step'`, `'epoch'`, `'sample'` or `'time'`. */
+  defaultXAxis: XAxis = 'step';
   #training = true;
   #frozen = false;
   #hparams: HyperParameters = {};

@@ -3,7 +3,7 @@
  * the row of an epoch, and the metrics that callbacks and the progress bar look at. A row holds only what was logged for
  * it. Names fork as in Lightning: with both `onStep` and `onEpoch`, `loss` becomes `loss_step` and `loss_epoch`.
  */
-import type { LogValue, Metrics } from '../core/contracts.ts';
+import type { LogValue, Metrics, XAxis } from '../core/contracts.ts';
 import { LogEntry, type LogEntryState, type ResolvedLogOptions } from './log-entry.ts';
 import { checkAgreement } from './log-rules.ts';
 
@@ -23,6 +23,9 @@ export interface LogContext {
   readonly stamp: number;
   readonly weight: number;
 }
+
+/** A row for the loggers, by x axis. */
+export type AxisRows = { readonly [A in XAxis]?: Readonly<Record<string, number>> };
 
 export class LogBook {
   /** In evaluation the plain name of a forked key is not kept for callbacks (Lightning). */
@@ -51,17 +54,24 @@ export class LogBook {
   }
 
   /** What the loggers get for the step that is stamped `stamp`. */
-  stepRow(stamp: number): Record<string, number> {
-    return this.#collect((entry, row) => {
-      if (entry.options.onStep && entry.options.logger && entry.stamp === stamp) row[stepName(entry)] = entry.step;
-    });
+  stepRow(stamp: number): AxisRows {
+    const rows: { [A in XAxis]?: Record<string, number> } = {};
+    for (const entry of this.#entries.values()) {
+      const { onStep, logger, xAxis } = entry.options;
+      if (!onStep || !logger || entry.stamp !== stamp) continue;
+      rowOf(rows, xAxis === 'epoch' ? 'step' : xAxis)[stepName(entry)] = entry.step;
+    }
+    return rows;
   }
 
   /** What the loggers get for the epoch. */
-  epochRow(): Record<string, number> {
-    return this.#collect((entry, row) => {
-      if (entry.options.onEpoch && entry.options.logger) row[epochName(entry)] = entry.epoch;
-    });
+  epochRow(): AxisRows {
+    const rows: { [A in XAxis]?: Record<string, number> } = {};
+    for (const entry of this.#entries.values()) {
+      const { onEpoch, logger, xAxis } = entry.options;
+      if (onEpoch && logger) rowOf(rows, xAxis)[epochName(entry)] = entry.epoch;
+    }
+    return rows;
   }
 
   /** The values of the epoch, one record per evaluation loader; what has no loader suffix belongs to each. */
@@ -109,7 +119,7 @@ export class LogBook {
   restore(state: LogBookState): void {
     this.clear();
     for (const { name, hook, options, value } of state.entries) {
-      const entry = new LogEntry(name, hook, options);
+      const entry = new LogEntry(name, hook, { ...options, xAxis: options.xAxis ?? 'step' });
       entry.restore(value);
       this.#entries.set(`${hook}.${name}`, entry);
     }
@@ -127,6 +137,12 @@ export class LogBook {
     for (const entry of this.#entries.values()) fill(entry, row);
     return row;
   }
+}
+
+function rowOf(rows: { [A in XAxis]?: Record<string, number> }, axis: XAxis): Record<string, number> {
+  const row = rows[axis] ?? {};
+  rows[axis] = row;
+  return row;
 }
 
 const forked = ({ options }: LogEntry): boolean => options.onStep && options.onEpoch;

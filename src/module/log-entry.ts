@@ -2,7 +2,7 @@
  * One logged key: its newest value and, when an epoch value is wanted, what has been gathered of the epoch. Tensors are
  * kept as they come and read late; at most {@link PENDING_CAP} wait to be read.
  */
-import type { LogValue, Reduction } from '../core/contracts.ts';
+import type { LogValue, Reduction, XAxis } from '../core/contracts.ts';
 import { readScalar, share } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 
@@ -13,6 +13,7 @@ export interface ResolvedLogOptions {
   readonly reduceFx: Reduction;
   readonly logger: boolean;
   readonly progBar: boolean;
+  readonly xAxis: XAxis;
 }
 
 /** How many unread tensors one key may hold before they are folded into the running value of the epoch. */
@@ -29,6 +30,23 @@ interface Gathered {
 export interface LogEntryState extends Readonly<Gathered> {
   readonly newest: number;
   readonly stamp: number;
+}
+
+let waiting = 0;
+
+/** Tensors that were logged and wait to be read, in all log books. */
+export function tensorsInLogs(): number {
+  return waiting;
+}
+
+function hold(tensor: tf.Tensor): tf.Tensor {
+  waiting++;
+  return share(tensor);
+}
+
+function drop(tensor: tf.Tensor): void {
+  waiting--;
+  tensor.dispose();
 }
 
 export class LogEntry {
@@ -50,13 +68,13 @@ export class LogEntry {
 
   /** Takes a value. A tensor is shared, not read: the caller's own may be disposed of. */
   add(value: LogValue, weight: number, stamp: number): void {
-    const held = value instanceof tf.Tensor ? share(value) : Number(value);
-    if (this.#newest instanceof tf.Tensor) this.#newest.dispose();
+    const held = value instanceof tf.Tensor ? hold(value) : Number(value);
+    if (this.#newest instanceof tf.Tensor) drop(this.#newest);
     this.#newest = Number.NaN;
     this.stamp = stamp;
     if (this.options.onStep) this.#newest = held;
     if (!this.options.onEpoch) {
-      if (!this.options.onStep && held instanceof tf.Tensor) held.dispose();
+      if (!this.options.onStep && held instanceof tf.Tensor) drop(held);
       return;
     }
     this.#reduced = undefined;
@@ -64,7 +82,7 @@ export class LogEntry {
       this.#gather(held, weight);
       return;
     }
-    this.#pending.push({ value: this.options.onStep ? share(held) : held, weight });
+    this.#pending.push({ value: this.options.onStep ? hold(held) : held, weight });
     if (this.#pending.length >= PENDING_CAP) this.#fold();
   }
 
@@ -73,7 +91,7 @@ export class LogEntry {
     if (this.#newest instanceof tf.Tensor) {
       const tensor = this.#newest;
       this.#newest = readScalar(tensor);
-      tensor.dispose();
+      drop(tensor);
     }
     return this.#newest;
   }
@@ -101,16 +119,16 @@ export class LogEntry {
   }
 
   dispose(): void {
-    if (this.#newest instanceof tf.Tensor) this.#newest.dispose();
+    if (this.#newest instanceof tf.Tensor) drop(this.#newest);
     this.#newest = Number.NaN;
-    for (const { value } of this.#pending) value.dispose();
+    for (const { value } of this.#pending) drop(value);
     this.#pending = [];
   }
 
   #fold(): void {
     for (const { value, weight } of this.#pending) {
       this.#gather(readScalar(value), weight);
-      value.dispose();
+      drop(value);
     }
     this.#pending = [];
   }

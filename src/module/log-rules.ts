@@ -1,16 +1,22 @@
 /** The rules of `log()`: what may be logged where, the defaults of each hook, and the errors that say so. */
-import type { LogOptions, LogValue } from '../core/contracts.ts';
+import type { LogOptions, LogValue, XAxis } from '../core/contracts.ts';
 import { ConfigError, show } from '../core/errors.ts';
 import { HOOKS, type HookName, hookMethod, LOG_RULES, type LogHook, logRule } from '../core/hooks.ts';
 import { unknownOption } from '../core/options.ts';
 import * as tf from '../core/tf.ts';
 import type { LogEntry, ResolvedLogOptions } from './log-entry.ts';
 
-const KNOWN = ['progBar', 'logger', 'onStep', 'onEpoch', 'reduceFx', 'batchSize', 'addDataloaderIdx'];
+const KNOWN = ['progBar', 'logger', 'onStep', 'onEpoch', 'reduceFx', 'batchSize', 'xAxis', 'addDataloaderIdx'];
 const REDUCTIONS = ['mean', 'sum', 'min', 'max'];
+const AXES: readonly XAxis[] = ['step', 'epoch', 'sample', 'time'];
 
 /** Fills in the defaults of the hook in which a value is logged, and refuses what cannot be logged there. */
-export function resolveLogOptions(name: string, hook: LogHook, options: LogOptions): ResolvedLogOptions {
+export function resolveLogOptions(
+  name: string,
+  hook: LogHook,
+  options: LogOptions,
+  defaultXAxis: XAxis = 'step',
+): ResolvedLogOptions {
   for (const key in options) if (!KNOWN.includes(key)) throw unknownOption(`log('${name}')`, key, KNOWN);
   const rule = LOG_RULES[logRule(hook)];
   if (rule === undefined) throw notLoggable(name, hook);
@@ -27,7 +33,19 @@ export function resolveLogOptions(name: string, hook: LogHook, options: LogOptio
   if (name.includes('/dataloader_idx_')) {
     throw invalid(name, 'reserved-name', 'a name without `/dataloader_idx_`', show(name));
   }
-  return { onStep, onEpoch, reduceFx, logger: options.logger ?? true, progBar: options.progBar ?? false };
+  const { logger = true, progBar = false } = options;
+  return { onStep, onEpoch, reduceFx, logger, progBar, xAxis: resolveAxis(name, options.xAxis, defaultXAxis, onEpoch) };
+}
+
+/** A step has no place on the axis of epochs: there the default gives way, and a wish is refused. */
+function resolveAxis(name: string, given: XAxis | undefined, preset: XAxis, onEpoch: boolean): XAxis {
+  const axis = given ?? preset;
+  if (!AXES.includes(axis)) {
+    throw invalid(name, 'invalid-axis', "`xAxis` to be 'step', 'epoch', 'sample' or 'time'", show(axis));
+  }
+  if (axis !== 'epoch' || onEpoch) return axis;
+  if (given === undefined) return 'step';
+  throw invalid(name, 'epoch-axis-without-epoch', "`onEpoch`, since `xAxis` is 'epoch'", 'a value of single steps');
 }
 
 /** Refuses what is not a number, a boolean or a tensor with one element. */

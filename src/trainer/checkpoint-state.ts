@@ -1,8 +1,9 @@
 /** Collects everything that a run consists of into a checkpoint, and puts it back: this is what makes a resume exact. */
-import type { Callback, Checkpoint, Json, JsonObject } from '../core/contracts.ts';
+import type { Callback, Checkpoint, Json, JsonObject, Metrics } from '../core/contracts.ts';
 import { CheckpointError } from '../core/errors.ts';
 import type { RandomState } from '../core/random.ts';
 import { globalRandom } from '../core/seed.ts';
+import type { AxisRows } from '../module/log-book.ts';
 import {
   collectOptimizer,
   collectOtherOptimizers,
@@ -11,7 +12,7 @@ import {
   restoreWindow,
 } from './gradient-state.ts';
 import type { BatchSource } from './loaders.ts';
-import type { LogDeskState } from './log-desk.ts';
+import type { LogDeskState, RowPlace } from './log-desk.ts';
 import type { ProgressState } from './progress.ts';
 import type { Session, UnsettledBatch } from './session.ts';
 import { collectWeights } from './weights.ts';
@@ -46,7 +47,7 @@ function collectTraining(session: Session, callbacks: readonly Callback[], { sta
     isLastBatch: resumePoint === undefined && session.isLastBatch,
     unsettled: resumePoint === undefined ? ((session.unsettled ?? null) as Json) : null,
     owesRow: session.owesRow,
-    owedEpochRow: owedEpochRow(session) as Json,
+    owedEpochRow: owedEpochRow(session) as unknown as Json,
     window: collectWindow(session, tensors),
     optimizer: collectOptimizer(session, 0, tensors),
     otherOptimizers: collectOtherOptimizers(session, tensors),
@@ -104,20 +105,21 @@ export function restoreTraining(session: Session, callbacks: readonly Callback[]
   });
   globalRandom().restore(state.random as unknown as RandomState);
   const owed = (state.owedEpochRow ?? null) as OwedRow | null;
-  if (owed !== null) session.desk.write({ ...owed.row }, owed.step, owed.epoch);
+  if (owed === null) return;
+  if ('rows' in owed) session.desk.write(owed.rows, owed.place);
+  else session.desk.writeAtStep(owed.row, owed.step, owed.epoch);
 }
 
 /** A row that was due when the checkpoint was made and is written by the run that goes on from it. */
-interface OwedRow {
-  readonly row: Readonly<Record<string, number>>;
-  readonly step: number;
-  readonly epoch: number;
-}
+type OwedRow =
+  | { readonly rows: AxisRows; readonly place: RowPlace }
+  // As checkpoints of 0.1.0 before x axes have it.
+  | { readonly row: Metrics; readonly step: number; readonly epoch: number };
 
 /** The row of an epoch whose batches are over, for a checkpoint that is made before that row is written. */
-function owedEpochRow({ resumePoint, epochRowWritten, desk, rowStep, progress }: Session): OwedRow | null {
-  if (resumePoint === undefined || epochRowWritten) return null;
-  return { row: desk.books.train.epochRow(), step: rowStep, epoch: progress.epoch };
+function owedEpochRow(session: Session): OwedRow | null {
+  if (session.resumePoint === undefined || session.epochRowWritten) return null;
+  return { rows: session.desk.books.train.epochRow(), place: session.rowPlace() };
 }
 
 /** The key of a callback's state in a checkpoint. */

@@ -7,6 +7,7 @@ import { ConfigError } from '../core/errors.ts';
 import { HOOK_NAMES, HOOKS, type HookArgs, type HookName, hookMethod, type LogHook } from '../core/hooks.ts';
 import { isThenable } from '../core/tensors.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
+import type { Instruments } from './instruments.ts';
 import type { Observers } from './observers.ts';
 
 /** Hooks in which checkpoints are made: these must hold what the module's own hook has done. */
@@ -22,16 +23,22 @@ export class Dispatcher {
   settleEpoch: () => void = () => {};
   readonly #receivers: ReadonlyMap<HookName, readonly Receiver[]>;
   readonly #observers: Observers;
+  readonly #instruments: Instruments;
+  readonly #moduleName: string;
 
   constructor(
     trainer: TrainerView,
     module: LightningModule<never>,
     callbacks: readonly Callback[],
     observers: Observers,
+    instruments: Instruments,
   ) {
     const settle = (): void => this.settleEpoch();
-    this.#receivers = new Map(HOOK_NAMES.map((name) => [name, receiversOf(name, trainer, module, callbacks, settle)]));
+    const find = (name: HookName): Receiver[] => receiversOf(name, trainer, module, callbacks, settle, instruments);
+    this.#receivers = new Map(HOOK_NAMES.map((name) => [name, find(name)]));
     this.#observers = observers;
+    this.#instruments = instruments;
+    this.#moduleName = `[LightningModule]${module.constructor.name}`;
   }
 
   /** True when a callback, the module or an observer would notice this hook. */
@@ -75,7 +82,7 @@ export class Dispatcher {
     const outer = this.current;
     this.current = step;
     try {
-      return body();
+      return this.#instruments.step(this.#moduleName, step, body);
     } finally {
       this.current = outer;
     }
@@ -105,15 +112,20 @@ function receiversOf(
   module: LightningModule<never>,
   callbacks: readonly Callback[],
   settleEpoch: Receiver,
+  instruments: Instruments,
 ): Receiver[] {
   const { receivers } = HOOKS[name];
   const method = hookMethod(name);
   const bind = (callback: Callback): Receiver[] => {
     const own = (callback as unknown as Record<string, Method>)[method];
-    return own === undefined || receivers === 'M' ? [] : [(...args) => own.call(callback, trainer, module, ...args)];
+    if (own === undefined || receivers === 'M') return [];
+    const call: Receiver = (...args) => own.call(callback, trainer, module, ...args);
+    return [instruments.receiver(`[Callback]${callback.constructor.name}`, name, call)];
   };
   const hook = receivers === 'C' ? undefined : (module as unknown as Record<string, Method>)[method];
-  const own: Receiver[] = hook === undefined ? [] : [(...args) => hook.apply(module, args as unknown[])];
+  const call: Receiver = (...args) => hook?.apply(module, args as unknown[]);
+  const owner = `[LightningModule]${module.constructor.name}`;
+  const own: Receiver[] = hook === undefined ? [] : [instruments.receiver(owner, name, call)];
   const checkpoints = callbacks.filter((callback) => callback.role === 'checkpoint');
   const rest = callbacks.filter((callback) => !checkpoints.includes(callback));
   if (SAVING.has(name)) return [...rest.flatMap(bind), ...own, ...checkpoints.flatMap(bind)];

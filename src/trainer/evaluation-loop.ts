@@ -19,7 +19,7 @@ export async function evaluationLoop(
   kind: EvaluationKind,
   sources: readonly BatchSource[],
 ): Promise<Record<string, number>[] | undefined> {
-  const { hooks, desk, module } = session;
+  const { hooks, desk, module, instruments } = session;
   const stage = kind === 'validation' ? 'validate' : 'test';
   const outerStage = desk.stage;
   const restoreModes = rememberModes(module);
@@ -40,9 +40,11 @@ export async function evaluationLoop(
     book.epochEnded = true;
     desk.atBatch(undefined, -1);
     await hooks.fire(`${kind}EpochEnd`);
-    desk.write(book.epochRow(), session.rowStep, session.progress.epoch);
+    desk.write(book.epochRow(), session.rowPlace());
     session.undoneValidation = undefined;
     await hooks.fire(`${kind}End`);
+    if (session.sanityChecking) instruments.ledger?.forget('evaluation');
+    else instruments.ledger?.endPeriod('evaluation');
     return book.resultsBySource(sources.length);
   } finally {
     session.validating = false;
@@ -66,7 +68,9 @@ export async function validateWhileFitting(session: Session): Promise<void> {
   progress.validations++;
   progress.validatedBatch = progress.globalBatch;
   try {
-    const results = await withIsolatedRandom(() => evaluationLoop(session, 'validation', session.val));
+    const results = await session.instruments.measure('validation', 'loop', () =>
+      withIsolatedRandom(() => evaluationLoop(session, 'validation', session.val)),
+    );
     if (results === undefined) Object.assign(progress, before);
   } finally {
     session.trainingRandom = undefined;
@@ -87,7 +91,9 @@ export async function sanityCheck(session: Session): Promise<void> {
   session.desk.muted = true;
   try {
     await session.hooks.fire('sanityCheckStart');
-    await withIsolatedRandom(() => evaluationLoop(session, 'validation', sources));
+    await session.instruments.measure('sanityCheck', 'loop', () =>
+      withIsolatedRandom(() => evaluationLoop(session, 'validation', sources)),
+    );
     await session.hooks.fire('sanityCheckEnd');
   } finally {
     session.sanityChecking = false;
@@ -103,26 +109,30 @@ async function evaluateSource(
   dataloaderIdx: number,
   several: boolean,
 ): Promise<void> {
-  const { hooks, desk, module, progress } = session;
+  const { hooks, desk, module, progress, instruments } = session;
   const stepName = kind === 'validation' ? 'validationStep' : 'testStep';
   const suffix = several ? `/dataloader_idx_${dataloaderIdx}` : '';
   const book = desk.books[desk.stage];
+  const moduleName = `[LightningModule]${module.constructor.name}`;
   let stamp = 0;
   source.loader.setEpoch?.(progress.epoch);
-  for await (const { batch, batchIdx } of iterate(source)) {
+  for await (const { batch, batchIdx } of instruments.batches(source, iterate(source))) {
     let output: unknown;
+    const settleStep = instruments.aroundStep('evaluation', moduleName, stepName, batch, source.owned);
     try {
       desk.atBatch(batch, stamp, suffix);
       await hooks.fire(`${kind}BatchStart`, batch, batchIdx, dataloaderIdx);
       output = runStep(session, stepName, () => module[stepName]?.(batch as never, batchIdx, dataloaderIdx));
       await hooks.fire(`${kind}BatchEnd`, output, batch, batchIdx, dataloaderIdx);
-      desk.write(book.stepRow(stamp), kind === 'validation' ? progress.validationBatches : stamp, undefined);
+      const step = kind === 'validation' ? progress.validationBatches : stamp;
+      desk.write(book.stepRow(stamp), { ...session.rowPlace(step), epoch: undefined });
       stamp++;
       if (kind === 'validation' && !session.sanityChecking) progress.validationBatches++;
     } finally {
       disposeTensors(output);
       release(source, batch);
     }
+    settleStep();
     await session.breathe();
     if (session.interrupted) return;
   }

@@ -3,7 +3,7 @@
  * and what is written where is told in the files beside this one.
  */
 import type { Metrics } from '../core/contracts.ts';
-import { disposeTensors } from '../core/tensors.ts';
+import { batchSizeOf, disposeTensors } from '../core/tensors.ts';
 import { validateWhileFitting } from './evaluation-loop.ts';
 import { type BatchSource, emptyLoader, iterate, release } from './loaders.ts';
 import type { Session } from './session.ts';
@@ -12,11 +12,11 @@ import { validationDue } from './validation-schedule.ts';
 
 /** Trains until the limits are reached or somebody stops it. */
 export async function fitLoop(session: Session, train: BatchSource): Promise<void> {
-  const { hooks } = session;
+  const { hooks, instruments } = session;
   await hooks.fire('trainStart');
   await settleResumedBatch(session);
   while (!session.isDone) {
-    const complete = await trainEpoch(session, train);
+    const complete = await instruments.measure('trainEpoch', 'loop', () => trainEpoch(session, train));
     if (session.interrupted) break;
     await endEpoch(session, complete);
   }
@@ -26,29 +26,33 @@ export async function fitLoop(session: Session, train: BatchSource): Promise<voi
 
 /** One epoch, or what a resumed run has left of it. False when it was broken off before its last batch. */
 async function trainEpoch(session: Session, train: BatchSource): Promise<boolean> {
-  const { hooks, progress, optimization, desk, options } = session;
+  const { hooks, progress, optimization, desk, options, instruments, module } = session;
   const { epoch, epochBatch: skip } = progress;
+  const moduleName = `[LightningModule]${module.constructor.name}`;
   session.openEpoch();
   train.loader.setEpoch?.(options.overfitBatches === undefined ? epoch : 0);
   if (skip === 0) await hooks.fire('trainEpochStart');
-  for await (const { batch, batchIdx, isLast } of iterate(train, { skip })) {
+  for await (const { batch, batchIdx, isLast } of instruments.batches(train, iterate(train, { skip }))) {
     session.isLastBatch = isLast;
     desk.atBatch(batch, progress.globalBatch);
     const stepsBefore = progress.optimizerStep;
+    const settleStep = instruments.aroundStep('batch', moduleName, 'trainingStep', batch, train.owned);
     let output = {};
     try {
       if ((await hooks.fire('trainBatchStart', batch, batchIdx)) === -1) return true;
-      output = await trainOnBatch(session, batch, batchIdx, isLast);
+      output = await instruments.measure('trainBatch', 'loop', () => trainOnBatch(session, batch, batchIdx, isLast));
       const stepped = progress.optimizerStep > stepsBefore;
       if (stepped) optimization.afterOptimizerStep(progress.optimizerStep);
       if (isLast) optimization.afterLastBatch(epoch);
-      session.countBatch({ stepped });
+      session.countBatch({ stepped }, batchSizeOf(batch) ?? 1);
       await hooks.fire('trainBatchEnd', output, batch, batchIdx);
       session.writeStepRow();
     } finally {
       disposeTensors(output);
       release(train, batch);
     }
+    settleStep();
+    if (session.windowBatch === 0) instruments.ledger?.endPeriod('batch');
     await settleBatch(session);
     await session.breathe();
     if (session.leavesEpoch) return isLast;
@@ -91,11 +95,12 @@ async function endEpoch(session: Session, complete: boolean): Promise<void> {
     const metrics = (): Metrics => (awaitsValidation(session) ? book.callbackMetrics() : desk.callbackMetrics);
     const mayMiss = awaitsValidation(session);
     if (complete) optimization.afterMetrics('epoch', progress.epoch + 1, metrics, { mayMiss });
-    desk.write(book.epochRow(), session.rowStep, progress.epoch);
+    desk.write(book.epochRow(), session.rowPlace());
     session.epochRowWritten = true;
   };
   await hooks.fire('trainEpochEnd');
   desk.closeEpoch('train');
   session.beginNextEpoch({ complete });
+  session.instruments.ledger?.endPeriod('epoch');
   await desk.save();
 }

@@ -2,10 +2,10 @@
  * Where `log()` arrives: finds the book of the stage, the rule of the hook and the size of the batch, and sends the rows
  * that are due to the loggers.
  */
-import type { JsonObject, LoggerLike, LogOptions, LogValue, Metrics } from '../core/contracts.ts';
+import type { JsonObject, LoggerLike, LogOptions, LogValue, Metrics, XAxis } from '../core/contracts.ts';
 import { LOG_RULES, type LogHook, logRule } from '../core/hooks.ts';
 import { batchSizeOf } from '../core/tensors.ts';
-import { LogBook, type LogBookState } from '../module/log-book.ts';
+import { type AxisRows, LogBook, type LogBookState } from '../module/log-book.ts';
 import { checkLogValue, loggedOutside, resolveLogOptions, unknownBatchSize } from '../module/log-rules.ts';
 
 /** The stages that log. */
@@ -16,6 +16,14 @@ export interface LogDeskState {
   readonly train: LogBookState;
   readonly past: { readonly callback: Metrics; readonly bar: Metrics };
   readonly logged: Metrics;
+}
+
+/** Where a row stands, on each axis. */
+export interface RowPlace {
+  readonly step: number;
+  /** The epoch to be written beside the row, if it belongs to one. */
+  readonly epoch: number | undefined;
+  readonly axes: Readonly<Record<Exclude<XAxis, 'step'>, number>>;
 }
 
 export class LogDesk {
@@ -50,10 +58,10 @@ export class LogDesk {
   }
 
   /** Takes a value that was logged in `hook`. */
-  log(hook: LogHook | undefined, name: string, value: LogValue, options: LogOptions): void {
+  log(hook: LogHook | undefined, name: string, value: LogValue, options: LogOptions, defaultXAxis?: XAxis): void {
     if (this.deaf) return;
     if (hook === undefined) throw loggedOutside(name);
-    const resolved = resolveLogOptions(name, hook, options);
+    const resolved = resolveLogOptions(name, hook, options, defaultXAxis);
     checkLogValue(name, value);
     const averaged = resolved.onEpoch && resolved.reduceFx === 'mean';
     const weight = averaged && LOG_RULES[logRule(hook)]?.stepAllowed ? this.#weight(name, options.batchSize) : 1;
@@ -61,8 +69,24 @@ export class LogDesk {
     this.books[this.stage].add(name + suffix, value, resolved, { hook: hook + suffix, stamp: this.#stamp, weight });
   }
 
-  /** Hands a row to the loggers, with the epoch beside it unless the row brings an x value of its own. */
-  write(row: Record<string, number>, step: number, epoch: number | undefined): void {
+  /** Hands a row to the loggers, one for each x axis in it. */
+  write(rows: AxisRows, place: RowPlace): void {
+    if (this.muted) return;
+    for (const name in rows) {
+      const axis = name as XAxis;
+      const row = rows[axis] as Metrics;
+      if (axis === 'step') {
+        this.writeAtStep(row, place.step, place.epoch);
+        continue;
+      }
+      Object.assign(this.#logged, row);
+      const at = { name: axis, x: place.axes[axis], epoch: place.epoch };
+      for (const logger of this.loggers) logger.logMetrics(row, place.step, at);
+    }
+  }
+
+  /** Hands a row on the axis of steps to the loggers, with the epoch beside it unless it brings an x value of its own. */
+  writeAtStep(row: Metrics, step: number, epoch?: number): void {
     if (this.muted || Object.keys(row).length === 0) return;
     Object.assign(this.#logged, row);
     const { step: ownStep, ...metrics } = row;

@@ -4,6 +4,7 @@ import type { Callback, LoggerLike } from '../core/contracts.ts';
 import { type BatchLimit, isBatchLimit, isTimeSpan, type TimeSpan } from '../core/duration.ts';
 import { ConfigError } from '../core/errors.ts';
 import { anyThat, flag, oneOf, parseOptions, positiveNumber, text, wholeNumber } from '../core/options.ts';
+import type { ProfilerLike } from '../core/profiling.ts';
 import { ENGINE_NAMES, type EngineName } from '../engine/types.ts';
 import { environmentDefaults } from './environment.ts';
 
@@ -62,6 +63,16 @@ export interface TrainerOptions {
   defaultRootDir?: string | undefined;
   /** Nothing attached: no logger, checkpoint, bar, summary, sanity check. Default `false`. */
   barebones?: boolean | undefined;
+  /**
+   * Measure how long hooks, steps, data and checkpoints take: `'simple'` prints a table, `'chrome'` writes a time line for
+   * Perfetto, a `Profiler` does what it does. Default `false`.
+   */
+  profiler?: 'simple' | 'chrome' | ProfilerLike | false | undefined;
+  /**
+   * Name whatever leaves tensors behind, hook, step or loader: `true` warns, `'error'` throws. It costs some time per
+   * hook. Default: `true` where `NODE_ENV` is `development`, else `false`.
+   */
+  detectLeaks?: boolean | 'error' | undefined;
   /** Finish the step, save and return on Ctrl-C or SIGTERM; end the process at the second one. Default `true`. */
   handleSignals?: boolean | undefined;
 }
@@ -70,6 +81,7 @@ const COUNT_OR_PERCENT = "a count of at least 0, or a percentage such as '25%'";
 const limit = () => anyThat<BatchLimit>(COUNT_OR_PERCENT, isBatchLimit);
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 const isLogger = (value: unknown): boolean => isObject(value) && typeof (value as LoggerLike).logMetrics === 'function';
+const isProfiler = (value: unknown): boolean => isObject(value) && typeof (value as ProfilerLike).begin === 'function';
 const isCallback = (value: unknown): boolean => isObject(value) && !Array.isArray(value);
 const oneOrMore = (test: (value: unknown) => boolean) => (value: unknown) =>
   Array.isArray(value) ? value.every(test) : test(value);
@@ -112,6 +124,14 @@ const schema = z.strictObject({
   defaultRootDir: text().optional(),
   barebones: flag().default(false),
   handleSignals: flag().default(true),
+  profiler: anyThat<'simple' | 'chrome' | ProfilerLike | false>(
+    "'simple', 'chrome', a profiler or false",
+    (value) => value === false || value === 'simple' || value === 'chrome' || isProfiler(value),
+  ).default(false),
+  detectLeaks: anyThat<boolean | 'error'>(
+    "true, false or 'error'",
+    (value) => typeof value === 'boolean' || value === 'error',
+  ).optional(),
 });
 
 /** The flags with all defaults filled in and those that imply others resolved. */
@@ -149,6 +169,7 @@ export function resolveTrainerOptions(options: TrainerOptions) {
     enableCheckpointing: !quiet && (flags.enableCheckpointing ?? true),
     enableProgressBar: !flags.barebones && (flags.enableProgressBar ?? true),
     enableModelSummary: !flags.barebones && (flags.enableModelSummary ?? true),
+    detectLeaks: flags.detectLeaks ?? (!flags.barebones && process.env.NODE_ENV === 'development'),
     defaultRootDir: flags.defaultRootDir ?? process.cwd(),
   };
 }
@@ -159,7 +180,14 @@ export function resolveLimit<N extends 'maxEpochs' | 'maxSteps'>(name: N, value:
 }
 
 function refuseWithBarebones(given: TrainerOptions): void {
-  const attached = ['logger', 'enableCheckpointing', 'enableProgressBar', 'enableModelSummary'] as const;
+  const attached = [
+    'logger',
+    'enableCheckpointing',
+    'enableProgressBar',
+    'enableModelSummary',
+    'profiler',
+    'detectLeaks',
+  ] as const;
   for (const name of attached) {
     if (given[name] === undefined || given[name] === false) continue;
     throw new ConfigError(`Trainer: option \`${name}\``, {

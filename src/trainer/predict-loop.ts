@@ -36,8 +36,8 @@ async function predictSource(
   dataloaderIdx: number,
   kept: unknown[] | undefined,
 ): Promise<void> {
-  const { hooks, module } = session;
-  for await (const { batch, batchIdx } of iterate(source)) {
+  const { hooks, module, instruments } = session;
+  for await (const { batch, batchIdx } of instruments.batches(source, iterate(source))) {
     let output: unknown;
     try {
       await hooks.fire('predictBatchStart', batch, batchIdx, dataloaderIdx);

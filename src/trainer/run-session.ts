@@ -3,10 +3,13 @@ import type { Callback, RunStage, TrainerView } from '../core/contracts.ts';
 import { ConfigError, messageOf } from '../core/errors.ts';
 import { startEngine } from '../engine/start.ts';
 import { attachHost, isAttached, type LightningModule } from '../module/lightning-module.ts';
+import { PassThroughProfiler } from '../profilers/index.ts';
 import { arrangeCallbacks } from './attach-callbacks.ts';
 import { Dispatcher } from './dispatch.ts';
 import { refuseMisspelledHooks } from './hook-names.ts';
 import type { ResolvedData } from './inputs.ts';
+import { Instruments } from './instruments.ts';
+import { LeakLedger } from './leaks.ts';
 import { manualControl } from './manual-step.ts';
 import { Session } from './session.ts';
 import type { TrainerCore } from './trainer-state.ts';
@@ -35,12 +38,14 @@ export async function runSession<T>(
   if (isAttached(module)) throw moduleInUse(stage, module);
   const session = open(host, stage, module);
   const stopListening = listenToSignal(data.signal, session);
+  const profiled = { stage, logDir: () => host.view.logDir };
+  core.profiler.open?.(profiled);
   try {
     await startEngine({ engine: core.options.engine });
     await data.datamodule?.prepareData();
     await data.datamodule?.setup(stage);
     await session.hooks.fire('setup', stage);
-    const result = await body(session);
+    const result = await session.instruments.measure(stage, 'run', () => body(session));
     await session.hooks.fire('teardown', stage);
     await data.datamodule?.teardown(stage);
     core.status = session.interrupted ? 'interrupted' : session.stoppedEarly ? 'stopped' : 'finished';
@@ -52,12 +57,23 @@ export async function runSession<T>(
     throw error;
   } finally {
     stopListening();
+    core.profiler.close?.(profiled);
+    core.leaks.push(...(session.instruments.ledger?.leaks ?? []));
     session.park();
     core.desk.settle();
     attachHost(module, undefined);
     core.session = undefined;
     if (session.hasOptimization) core.lastFit = session;
   }
+}
+
+/** The profiler and the ledger of leaks, where they are wanted. */
+function makeInstruments({ profiler, options, progress }: TrainerCore): Instruments {
+  const where = (): { step: number; epoch: number } => ({ step: progress.optimizerStep, epoch: progress.epoch });
+  return new Instruments(
+    profiler instanceof PassThroughProfiler ? undefined : profiler,
+    options.detectLeaks === false ? undefined : new LeakLedger(options.detectLeaks, where),
+  );
 }
 
 /** Has an AbortSignal interrupt the session. Returns what ends that. */
@@ -74,8 +90,9 @@ function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: L
   const all = arrangeCallbacks(callbacks, module);
   refuseMisspelledHooks('module', module);
   for (const callback of all) refuseMisspelledHooks('callback', callback);
-  const hooks = new Dispatcher(view, module, all, observers);
-  const session = new Session({ stage, options, module, hooks, desk, progress });
+  const instruments = makeInstruments(core);
+  const hooks = new Dispatcher(view, module, all, observers, instruments);
+  const session = new Session({ stage, options, module, hooks, desk, progress, instruments });
   core.callbacks = all;
   core.session = session;
   core.status = 'running';
@@ -87,7 +104,7 @@ function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: L
       manual ??= manualControl(session);
       return manual;
     },
-    log: (name, value, given) => desk.log(hooks.current, name, value, given),
+    log: (name, value, given) => desk.log(hooks.current, name, value, given, module.defaultXAxis),
   });
   return session;
 }

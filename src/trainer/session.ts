@@ -9,8 +9,9 @@ import type { LightningModule } from '../module/lightning-module.ts';
 import type { LogBookState } from '../module/log-book.ts';
 import { AccumulationWindow } from './accumulation.ts';
 import type { Dispatcher } from './dispatch.ts';
+import type { Instruments } from './instruments.ts';
 import type { BatchSource } from './loaders.ts';
-import type { LogDesk } from './log-desk.ts';
+import type { LogDesk, RowPlace } from './log-desk.ts';
 import type { Optimization } from './optimization.ts';
 import type { ResolvedTrainerOptions } from './options.ts';
 import type { ProgressState } from './progress.ts';
@@ -23,6 +24,7 @@ export interface SessionParts {
   readonly hooks: Dispatcher;
   readonly desk: LogDesk;
   readonly progress: ProgressState;
+  readonly instruments: Instruments;
 }
 
 /** A batch that has been trained on, but perhaps not validated after. */
@@ -51,6 +53,7 @@ export class Session {
   readonly hooks: Dispatcher;
   readonly desk: LogDesk;
   readonly progress: ProgressState;
+  readonly instruments: Instruments;
   readonly window: AccumulationWindow = new AccumulationWindow();
   /** Batches of the open accumulation window, those included whose step returned nothing. */
   windowBatch = 0;
@@ -90,6 +93,7 @@ export class Session {
     this.hooks = parts.hooks;
     this.desk = parts.desk;
     this.progress = parts.progress;
+    this.instruments = parts.instruments;
   }
 
   get hasOptimization(): boolean {
@@ -175,11 +179,18 @@ export class Session {
   }
 
   /** One more batch has been trained on. */
-  countBatch(batch: UnsettledBatch): void {
+  countBatch(batch: UnsettledBatch, samples: number): void {
+    this.progress.samples += samples;
     this.progress.epochBatch++;
     this.progress.globalBatch++;
     this.unsettled = batch;
     this.owesRow = true;
+  }
+
+  /** Where a row stands that is written now: by default a training or epoch row. */
+  rowPlace(step: number = this.rowStep, epoch: number | undefined = this.progress.epoch): RowPlace {
+    const axes = { epoch: this.progress.epoch, sample: this.progress.samples, time: Math.round(this.elapsed) };
+    return { step, epoch, axes };
   }
 
   /** Writes the row of the batch that was just trained on, when it is due. */
@@ -188,7 +199,7 @@ export class Session {
     const { logEveryNSteps } = this.options;
     if (logEveryNSteps === 0 || this.windowBatch !== 0 || this.progress.closedWindows % logEveryNSteps !== 0) return;
     if (this.desk.loggers.length === 0) return;
-    this.desk.write(this.desk.books.train.stepRow(this.progress.globalBatch - 1), this.rowStep, this.progress.epoch);
+    this.desk.write(this.desk.books.train.stepRow(this.progress.globalBatch - 1), this.rowPlace());
   }
 
   /** An epoch begins, or a resumed one goes on. What a broken-off one before it has left in the window is dropped. */

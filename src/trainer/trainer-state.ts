@@ -15,8 +15,10 @@ import type {
   TrainerView,
 } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
+import type { ProfilerLike } from '../core/profiling.ts';
 import type { TrainerTools } from '../core/tools.ts';
 import { collectCheckpoint } from './checkpoint-state.ts';
+import type { TensorLeak } from './leaks.ts';
 import type { LogDesk } from './log-desk.ts';
 import type { Observers } from './observers.ts';
 import { type ResolvedTrainerOptions, resolveLimit } from './options.ts';
@@ -32,6 +34,9 @@ export interface TrainerCore {
   readonly progress: ProgressState;
   readonly observers: Observers;
   readonly desk: LogDesk;
+  readonly profiler: ProfilerLike;
+  /** What `detectLeaks` has found, in all runs. */
+  readonly leaks: TensorLeak[];
   /** The trainer's callbacks; while a module runs, with its own. */
   callbacks: readonly Callback[];
   session: Session | undefined;
@@ -58,6 +63,13 @@ export abstract class TrainerState implements TrainerView {
   get loggers(): readonly LoggerLike[] {
     return this.core.loggers;
   }
+  get profiler(): ProfilerLike {
+    return this.core.profiler;
+  }
+  /** Who has left tensors behind, as far as the flag `detectLeaks` has found out. */
+  get tensorLeaks(): readonly TensorLeak[] {
+    return this.core.leaks;
+  }
 
   /** Writes a checkpoint of everything, whole or not at all. Possible while a fit goes on, and after it. */
   async saveCheckpoint(
@@ -71,14 +83,16 @@ export abstract class TrainerState implements TrainerView {
     if (!partial && !session.hasOptimization) throw tooEarly();
     if (running === undefined) session.unpark();
     try {
-      await writeCheckpoint(path, await collectCheckpoint(session, this.core.callbacks, { weightsOnly: partial }));
+      await session.instruments.measure('saveCheckpoint', 'checkpoint', async () =>
+        writeCheckpoint(path, await collectCheckpoint(session, this.core.callbacks, { weightsOnly: partial })),
+      );
     } finally {
       if (running === undefined) session.park();
     }
   }
 
   logMetrics(metrics: Metrics, step: number): void {
-    this.core.desk.write({ ...metrics }, step, undefined);
+    this.core.desk.writeAtStep(metrics, step);
   }
 
   get stage(): RunStage | undefined {

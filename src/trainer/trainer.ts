@@ -8,6 +8,7 @@ import { configureOnce } from '../module/lifecycle.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import { addDefaultCallbacks } from './attach-callbacks.ts';
 import { defaultLogger } from './default-logger.ts';
+import { makeProfiler } from './default-profiler.ts';
 import { evaluationLoop } from './evaluation-loop.ts';
 import {
   type EvaluationData,
@@ -56,6 +57,8 @@ export class Trainer extends TrainerState {
       progress: newProgress(),
       observers: new Observers(),
       desk: new LogDesk(loggers),
+      profiler: makeProfiler(flags),
+      leaks: [],
       session: undefined,
       lastFit: undefined,
       status: 'idle',

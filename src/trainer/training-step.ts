@@ -31,7 +31,7 @@ export async function trainOnBatch(
 ): Promise<StepOutput> {
   const { window } = session;
   if (!session.module.automaticOptimization) return trainByHand(session, batch, batchIdx);
-  const pass = differentiate(session, batch, batchIdx);
+  const pass = session.instruments.measure('forwardAndBackward', 'step', () => differentiate(session, batch, batchIdx));
   try {
     if (pass !== undefined) {
       checkLoss(session, pass.output.loss as tf.Scalar, batchIdx);

@@ -155,7 +155,7 @@ describe('parts of datasets', () => {
       randomSplit(numbered(60), [30, 30], 2).map(valuesOf),
     );
     expect(() => randomSplit(numbered(10), [5, 4], 0)).toThrowErrorMatchingInlineSnapshot(
-      `[ConfigError: randomSplit: expected lengths that add up to 10 or fractions that add up to 1, got [5,4] (array).]`,
+      `[ConfigError: Splitting a dataset: expected lengths that add up to 10 or fractions that add up to 1, got [5,4] (array).]`,
     );
   });
 

@@ -17,6 +17,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   losses: 1,
   metrics: 1,
   loggers: 2,
+  profilers: 2,
   checkpoint: 2,
   module: 2,
   callbacks: 2,

@@ -9,6 +9,7 @@ import { parseOptions, wholeNumber } from '../../core/options.ts';
 import type * as tf from '../../core/tf.ts';
 import type { Dataset } from '../dataset.ts';
 import { type HostBatch, type HostTensor, sizeOf } from '../host.ts';
+import { withRecipe } from '../workers/recipe.ts';
 import { type ColumnPlan, gatherColumn, type HostColumn, planOf } from './columns.ts';
 
 type Columns = Readonly<Record<string, HostColumn>>;
@@ -65,8 +66,9 @@ export class ArrayDataset<const C extends Columns = Columns>
     this.classes = parseOptions('ArrayDataset', optionsSchema, options).classes;
     this.columns = columns;
     this.#plans = Object.entries(columns).map(planOf);
-    this.length = commonLength(this.#plans);
+    this.length = sameLength(this.#plans);
     if (this.classes !== undefined) checkLabels(columns, this.classes);
+    withRecipe(this, import.meta.url, 'arrayDataset', () => [columns, { classes: this.classes }]);
   }
 
   /** One sample, its columns as host tensors. */
@@ -94,6 +96,10 @@ export class ArrayDataset<const C extends Columns = Columns>
   }
 }
 
+/** For workers: the same columns, copied there, or shared where they lie in a SharedArrayBuffer. */
+export const arrayDataset = (columns: Columns, options: { classes?: number | undefined }): ArrayDataset =>
+  new ArrayDataset(columns, options);
+
 /**
  * An {@link ArrayDataset} of the rows of tensors, which are copied to the host and stay the caller's.
  *
@@ -114,8 +120,9 @@ export function fromTensors<T extends Readonly<Record<string, tf.Tensor>>>(
   return new ArrayDataset(columns as { [K in keyof T]: HostColumn }, options);
 }
 
-function commonLength(plans: readonly ColumnPlan[]): number {
-  const [first, ...others] = plans;
+/** How many samples columns hold. @throws DataError `column-length`, ConfigError `invalid-column` */
+export function sameLength(columns: readonly { readonly name: string; readonly length: number }[]): number {
+  const [first, ...others] = columns;
   if (!first) throw new ConfigError('ArrayDataset', { code: 'invalid-column', expected: 'at least one column' });
   for (const other of others) {
     if (other.length === first.length) continue;
@@ -149,7 +156,8 @@ function checkLabels(columns: Columns, classes: number): void {
   }
 }
 
-function noSuchSample(index: number, length: number): DataError {
+/** The error for an index past either end. */
+export function noSuchSample(index: number, length: number): DataError {
   return new DataError('No such sample', {
     code: 'index-out-of-range',
     expected: length === 0 ? 'none, since the dataset is empty' : `an index from 0 to ${length - 1}`,

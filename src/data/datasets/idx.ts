@@ -6,59 +6,23 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { DataError, messageOf } from '../../core/errors.ts';
+import type * as tf from '../../core/tf.ts';
+import { startOf } from '../files/byte-range.ts';
+import { unreadable } from '../files/file-errors.ts';
+import type { ArrayLayout } from '../files/npy.ts';
+import { bytesOf, type NumberKind, numbersIn } from '../files/number-kinds.ts';
 import { type HostTensor, sizeOf } from '../host.ts';
 import { ArrayDataset, type ImageColumns } from './array-dataset.ts';
-
-type Reader = { readonly bytes: number; readonly read: (view: DataView, count: number) => HostTensor['data'] };
-
-const many = <T>(make: (count: number) => T, put: (values: T, view: DataView, i: number) => void) => {
-  return (view: DataView, count: number): T => {
-    const values = make(count);
-    for (let i = 0; i < count; i++) put(values, view, i);
-    return values;
-  };
-};
+import { FileArrays } from './file-arrays.ts';
 
 /** Kinds of values by the third byte of the magic number. */
-const KINDS: Readonly<Record<number, Reader>> = {
-  8: { bytes: 1, read: (view, count) => new Uint8Array(view.buffer, view.byteOffset, count) },
-  9: { bytes: 1, read: (view, count) => new Int8Array(view.buffer, view.byteOffset, count) },
-  11: {
-    bytes: 2,
-    read: many(
-      (n) => new Int16Array(n),
-      (to, view, i) => {
-        to[i] = view.getInt16(2 * i);
-      },
-    ),
-  },
-  12: {
-    bytes: 4,
-    read: many(
-      (n) => new Int32Array(n),
-      (to, view, i) => {
-        to[i] = view.getInt32(4 * i);
-      },
-    ),
-  },
-  13: {
-    bytes: 4,
-    read: many(
-      (n) => new Float32Array(n),
-      (to, view, i) => {
-        to[i] = view.getFloat32(4 * i);
-      },
-    ),
-  },
-  14: {
-    bytes: 8,
-    read: many(
-      (n) => new Float64Array(n),
-      (to, view, i) => {
-        to[i] = view.getFloat64(8 * i);
-      },
-    ),
-  },
+const KINDS: Readonly<Record<number, NumberKind>> = {
+  8: 'uint8',
+  9: 'int8',
+  11: 'int16',
+  12: 'int32',
+  13: 'float32',
+  14: 'float64',
 };
 
 /**
@@ -73,7 +37,7 @@ const KINDS: Readonly<Record<number, Reader>> = {
  */
 export async function readIdx(file: string): Promise<HostTensor> {
   const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new DataError(`${file} cannot be read: ${messageOf(cause)}`, { code: 'file-unreadable', cause });
+    throw unreadable(file, cause);
   });
   return parseIdx(await unzipped(bytes, file), file);
 }
@@ -94,25 +58,33 @@ export async function unzipped(bytes: Uint8Array, file: string): Promise<Uint8Ar
 
 /** Reads the content of an unpacked idx file; `file` is its name in errors. */
 export function parseIdx(bytes: Uint8Array, file: string): HostTensor {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 4) throw truncated(file, 'at least 4 bytes', bytes.length);
-  const kind = KINDS[bytes[2] as number];
-  const rank = bytes[3] as number;
-  if (bytes[0] !== 0 || bytes[1] !== 0 || !kind || rank === 0) throw wrongMagic(file, view.getUint32(0));
-  const header = 4 + 4 * rank;
-  if (bytes.length < header) throw truncated(file, `a header of ${header} bytes`, bytes.length);
+  const { kind, shape, offset } = idxLayout(bytes, bytes.length, file);
+  return { data: numbersIn(bytes.subarray(offset), kind, true, file), shape };
+}
+
+/** As many bytes as the longest header. */
+const HEADER_BYTES = 4 + 4 * 255;
+
+/** What the header says; `start` are the first bytes of the file, of which there are `bytes`. */
+function idxLayout(start: Uint8Array, bytes: number, file: string): ArrayLayout {
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
+  if (start.length < 4) throw truncated(file, 'at least 4 bytes', bytes);
+  const kind = KINDS[start[2] as number];
+  const rank = start[3] as number;
+  if (start[0] !== 0 || start[1] !== 0 || !kind || rank === 0) throw wrongMagic(file, view.getUint32(0));
+  const offset = 4 + 4 * rank;
+  if (bytes < offset) throw truncated(file, `a header of ${offset} bytes`, bytes);
   const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
-  const expected = header + sizeOf(shape) * kind.bytes;
-  if (bytes.length < expected) throw truncated(file, `${expected} bytes for shape [${shape.join(', ')}]`, bytes.length);
-  if (bytes.length > expected) {
+  const expected = offset + sizeOf(shape) * bytesOf(kind);
+  if (bytes < expected) throw truncated(file, `${expected} bytes for shape [${shape.join(', ')}]`, bytes);
+  if (bytes > expected) {
     throw new DataError(`${file} has bytes behind its end`, {
       code: 'idx-trailing',
       expected: `${expected} bytes for shape [${shape.join(', ')}]`,
-      got: String(bytes.length),
+      got: String(bytes),
     });
   }
-  const body = new DataView(bytes.buffer, bytes.byteOffset + header, bytes.byteLength - header);
-  return { data: kind.read(body, sizeOf(shape)), shape };
+  return { file, kind, bigEndian: true, shape, offset };
 }
 
 /**
@@ -131,21 +103,56 @@ export async function idxImages(files: {
   classes?: number | undefined;
 }): Promise<ArrayDataset<ImageColumns>> {
   const [images, labels] = await Promise.all([readIdx(files.images), readIdx(files.labels)]);
-  const [count, height, width, channels = 1] = images.shape;
-  if (height === undefined || width === undefined || images.shape.length > 4) {
-    throw mismatch(`${files.images} holds no images`, 'shape [images, height, width]', `[${images.shape.join(', ')}]`);
-  }
-  if (labels.shape.length !== 1 || labels.shape[0] !== count) {
-    const got = `shape [${labels.shape.join(', ')}] in ${files.labels}`;
-    throw mismatch(`${files.images} and ${files.labels} do not belong together`, `${count} labels`, got);
-  }
+  const shape = imageShape(files, images.shape, labels.shape);
   return new ArrayDataset(
     {
-      x: { data: images.data, shape: [height, width, channels], scale: 1 / 255 },
+      x: { data: images.data, shape, scale: 1 / 255 },
       y: { data: labels.data, shape: [], dtype: 'int32' },
     },
     { classes: files.classes },
   );
+}
+
+/**
+ * The same images, left in their files and read when they are needed: for sets larger than memory. The files must not be
+ * gzipped. Labels are not checked against the number of classes.
+ *
+ * @throws DataError as {@link idxImages} does; `idx-magic` for a gzipped file
+ *
+ * @example
+ * ```ts
+ * const huge = await idxImageFiles({ images: 'images-idx3-ubyte', labels: 'labels-idx1-ubyte' });
+ * ```
+ */
+export async function idxImageFiles(files: {
+  images: string;
+  labels: string;
+}): Promise<FileArrays<{ x: tf.Tensor4D; y: tf.Tensor1D }>> {
+  const [images, labels] = (await Promise.all(
+    [files.images, files.labels].map(async (file) => {
+      const { start, bytes } = await startOf(file, HEADER_BYTES);
+      return idxLayout(start, bytes, file);
+    }),
+  )) as [ArrayLayout, ArrayLayout];
+  const sample = imageShape(files, images.shape, labels.shape);
+  return new FileArrays({ x: { ...images, sample, scale: 1 / 255 }, y: { ...labels, dtype: 'int32' } });
+}
+
+/** The shape of one image. @throws DataError `idx-mismatch` */
+function imageShape(
+  files: { images: string; labels: string },
+  images: readonly number[],
+  labels: readonly number[],
+): [number, number, number] {
+  const [count, height, width, channels = 1] = images;
+  if (height === undefined || width === undefined || images.length > 4) {
+    throw mismatch(`${files.images} holds no images`, 'shape [images, height, width]', `[${images.join(', ')}]`);
+  }
+  if (labels.length !== 1 || labels[0] !== count) {
+    const got = `shape [${labels.join(', ')}] in ${files.labels}`;
+    throw mismatch(`${files.images} and ${files.labels} do not belong together`, `${count} labels`, got);
+  }
+  return [height, width, channels];
 }
 
 const mismatch = (summary: string, expected: string, got: string): DataError =>

@@ -2,7 +2,6 @@
  * The four files of MNIST: their checksums, and where they may lie on this machine.
  */
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DataError } from '../../core/errors.ts';
 import { sha256 } from '../files/download.ts';
@@ -52,21 +51,6 @@ export const MNIST_MIRRORS: readonly string[] = [
   'https://ossci-datasets.s3.amazonaws.com/mnist/',
   'https://yann.lecun.com/exdb/mnist/',
 ];
-
-/** The directory for downloaded data sets: the user's cache, where the platform keeps it. */
-export function cacheDirectory(): string {
-  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
-  if (XDG_CACHE_HOME) return join(XDG_CACHE_HOME, 'kelvin');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'kelvin');
-  if (process.platform === 'win32') return join(LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'kelvin', 'cache');
-  return join(homedir(), '.cache', 'kelvin');
-}
-
-/** The directories that may hold the files, in the order in which they are looked at. */
-export function mnistDirectories(dataDir: string | undefined, cacheDir: string): string[] {
-  const roots = [dataDir, process.env.KELVIN_DATA_DIR].filter((dir): dir is string => dir !== undefined && dir !== '');
-  return [...new Set([...roots.flatMap((dir) => [dir, join(dir, 'mnist')]), cacheDir])];
-}
 
 /**
  * Where a file lies, gzipped or not, or undefined.

@@ -6,17 +6,11 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../core/errors.ts';
 import { anyThat, flag, parseOptions, positiveNumber, text } from '../../core/options.ts';
+import { cacheDirectory, dataDirectories } from '../files/cache.ts';
 import { type DownloadResult, download, type Fetch } from '../files/download.ts';
 import type { ArrayDataset, ImageColumns } from './array-dataset.ts';
 import { idxImages } from './idx.ts';
-import {
-  cacheDirectory,
-  findMnistFile,
-  MNIST_FILES,
-  MNIST_MIRRORS,
-  type MnistFile,
-  mnistDirectories,
-} from './mnist-files.ts';
+import { findMnistFile, MNIST_FILES, MNIST_MIRRORS, type MnistFile } from './mnist-files.ts';
 
 /** Labelled images in two parts, and where they come from. */
 export interface ImageSplits {
@@ -77,7 +71,7 @@ const optionsSchema = z.strictObject({
 export async function mnist(options: MnistOptions = {}): Promise<ImageSplits> {
   const given = parseOptions('mnist', optionsSchema, options);
   const cacheDir = given.cacheDir ?? join(cacheDirectory(), 'mnist');
-  const directories = mnistDirectories(given.dataDir, cacheDir);
+  const directories = dataDirectories('mnist', given.dataDir, cacheDir);
   const found = await Promise.all(MNIST_FILES.map((file) => findMnistFile(file, directories)));
   const missing = MNIST_FILES.filter((_, i) => found[i] === undefined);
   const mirror = missing.length > 0 ? await fetchMissing(missing, { ...given, cacheDir, directories }) : undefined;

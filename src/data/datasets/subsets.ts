@@ -3,7 +3,8 @@
  */
 import { ConfigError, show } from '../../core/errors.ts';
 import { Random } from '../../core/random.ts';
-import type { Dataset } from '../dataset.ts';
+import { type Dataset, sampleIdOf } from '../dataset.ts';
+import { asIngredient, hasRecipe, withRecipe } from '../workers/recipe.ts';
 
 /**
  * The samples of `dataset` at `indices`, in that order, counted from 0 again.
@@ -25,12 +26,17 @@ export function subset<S, B>(dataset: Dataset<S, B>, indices: ArrayLike<number>)
       got: String(indices[i]),
     });
   }
-  const part: Dataset<S, B> = { length: chosen.length, get: (index) => dataset.get(at(chosen, index)) };
+  const part: Dataset<S, B> = {
+    length: chosen.length,
+    get: (index) => dataset.get(at(chosen, index)),
+    sampleId: (index) => sampleIdOf(dataset, at(chosen, index)),
+  };
   if (dataset.gather) {
     const gather = dataset.gather.bind(dataset);
     part.gather = (rows) => gather(Uint32Array.from(rows, (row) => at(chosen, row)));
   }
-  return part;
+  if (!hasRecipe(dataset)) return part;
+  return withRecipe(part, import.meta.url, 'subset', () => [asIngredient(dataset), chosen]);
 }
 
 /** Past the end there is no index, and the underlying dataset says so. */
@@ -60,11 +66,12 @@ export function randomSplit<S, B>(dataset: Dataset<S, B>, parts: readonly number
   });
 }
 
-function lengthsOf(parts: readonly number[], total: number): number[] {
+/** The lengths of parts given as lengths or fractions. @throws ConfigError `invalid-split` */
+export function lengthsOf(parts: readonly number[], total: number): number[] {
   const sum = parts.reduce((a, b) => a + b, 0);
   if (parts.every((n) => Number.isInteger(n) && n >= 0) && sum === total) return [...parts];
   if (!(parts.every((n) => n >= 0 && n <= 1) && Math.abs(sum - 1) < 1e-6)) {
-    throw new ConfigError('randomSplit', {
+    throw new ConfigError('Splitting a dataset', {
       code: 'invalid-split',
       expected: `lengths that add up to ${total} or fractions that add up to 1`,
       got: show(parts),
