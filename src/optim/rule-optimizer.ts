@@ -101,6 +101,11 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
     );
   }
 
+  /** One of them. */
+  slot(param: tf.Variable, slot: string): tf.Tensor {
+    return (this.#states.get(param) as ParamState).slots[slot] as tf.Tensor;
+  }
+
   /** Puts a tensor in the place of a slot's, which is disposed of. Takes the tensor over. */
   replaceSlot(param: tf.Variable, slot: string, tensor: tf.Tensor): void {
     const state = this.#states.get(param) as ParamState;

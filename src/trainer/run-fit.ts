@@ -4,6 +4,7 @@ import { ConfigError } from '../core/errors.ts';
 import { configureOnce } from '../module/lifecycle.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import { checkResumable, restoreLoggers, restoreTraining } from './checkpoint-state.ts';
+import { compiledTraining } from './compile/compiled-training.ts';
 import { sanityCheck } from './evaluation-loop.ts';
 import { fitLoop } from './fit-loop.ts';
 import type { ResolvedData } from './inputs.ts';
@@ -65,6 +66,7 @@ export async function runFit(
   try {
     if (!session.isDone || session.unsettled !== undefined) {
       if (progress.epochBatch === 0) await sanityCheck(session);
+      session.compiled = compiledTraining(session);
       session.startClock();
       await fitLoop(session, session.train);
     }

@@ -60,6 +60,7 @@ export async function runSession<T>(
     core.profiler.close?.(profiled);
     core.leaks.push(...(session.instruments.ledger?.leaks ?? []));
     session.park();
+    session.compiled?.dispose();
     core.desk.settle();
     attachHost(module, undefined);
     core.session = undefined;
@@ -99,7 +100,9 @@ function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: L
   desk.reset();
   let manual: ReturnType<typeof manualControl> | undefined;
   attachHost(module, {
-    trainer: view,
+    get trainer() {
+      return session.compiled?.watch(view) ?? view;
+    },
     manual: () => {
       manual ??= manualControl(session);
       return manual;

@@ -8,6 +8,7 @@ import type { RandomState } from '../core/random.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import type { LogBookState } from '../module/log-book.ts';
 import { AccumulationWindow } from './accumulation.ts';
+import type { CompiledTraining } from './compile/compiled-training.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Instruments } from './instruments.ts';
 import type { BatchSource } from './loaders.ts';
@@ -55,6 +56,8 @@ export class Session {
   readonly progress: ProgressState;
   readonly instruments: Instruments;
   readonly window: AccumulationWindow = new AccumulationWindow();
+  /** Compiled training steps, where there are any. */
+  compiled: CompiledTraining | undefined;
   /** Batches of the open accumulation window, those included whose step returned nothing. */
   windowBatch = 0;
   /** Steps that the module's optimizers have taken in the running batch, with manual optimization. */
@@ -130,6 +133,11 @@ export class Session {
   unpark(): void {
     this.window.unpark();
     this.#optimization?.unpark();
+  }
+
+  /** Runs a synchronous part of a training step, which may be recorded. */
+  within<T>(body: () => T): T {
+    return this.compiled === undefined ? body() : this.compiled.within(body);
   }
 
   /** Nothing more is to be trained. */

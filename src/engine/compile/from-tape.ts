@@ -2,9 +2,10 @@
  * Makes a graph of two recordings of the same step. What was the same in both is constant; what differed is fed, is a
  * state, or keeps the step from being compiled.
  */
-import { type Graph, GraphBuilder, prune, type Spec, type Value } from './graph.ts';
+import type { NumberSource } from '../../core/recording.ts';
+import { type Graph, GraphBuilder, prune, type Spec, sizeOf, type Value } from './graph.ts';
 import { lineOf } from './origin.ts';
-import type { DType, HostTensor, KernelCall, Obstacle, Tape, TensorRef } from './tape.ts';
+import type { DType, FedNumber, HostTensor, KernelCall, Obstacle, Tape, TensorRef } from './tape.ts';
 
 /** A step with names for what went into it and what came out of it. */
 export interface RecordedStep {
@@ -24,13 +25,63 @@ export type ReadCaptured = (ref: TensorRef) => ArrayBufferView;
 /** A graph; or why there is none: two recordings that took different courses may be followed by two that agree. */
 export type GraphResult = { readonly graph: Graph } | { readonly obstacle: Obstacle } | { readonly differs: Obstacle };
 
-/** Compares two recordings and makes a graph of the second. */
-export function graphOf(first: RecordedStep, second: RecordedStep, read: ReadCaptured): GraphResult {
+/**
+ * Numbers that the host computes of values which change now and then, such as a temperature: constants until they differ,
+ * fed from then on. By the place of their tensors on the tape.
+ */
+export class TunedNumbers implements NumberSource {
+  readonly #values = new Map<string, number>();
+
+  values(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#values);
+  }
+
+  /** The name of the number at a place of the tape, which it is given a value for. */
+  tune(place: number, value: number): string {
+    const name = String(place);
+    this.#values.set(name, value);
+    return name;
+  }
+
+  /** Takes the values of another recording of the same step. */
+  retune({ entries }: Tape): void {
+    for (const name of this.#values.keys()) {
+      const entry = entries[Number(name)] as HostTensor;
+      this.#values.set(name, entry.values[0] as number);
+    }
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#values.size;
+  }
+
+  /** All of them, as what is fed. */
+  all(): FedNumber[] {
+    return [...this.#values.keys()].map((name) => ({ source: this, name }));
+  }
+
+  has(place: number): boolean {
+    return this.#values.has(String(place));
+  }
+}
+
+/**
+ * Compares two recordings and makes a graph of the second.
+ *
+ * @param tuned given when the step's settings have changed between them: single numbers that differ are fed
+ */
+export function graphOf(
+  first: RecordedStep,
+  second: RecordedStep,
+  read: ReadCaptured,
+  tuned?: TunedNumbers,
+): GraphResult {
   const obstacle = second.tape.obstacle ?? first.tape.obstacle;
   if (obstacle !== undefined) return { obstacle };
   const difference = new Comparison(first, second).difference();
   if (difference !== undefined) return { differs: difference };
-  return { graph: new Assembly(first, second, read).graph() };
+  return { graph: new Assembly(first, second, read, tuned).graph() };
 }
 
 /** Numbers each tensor of a step by where it came from. */
@@ -100,9 +151,11 @@ class Assembly {
   readonly #first: RecordedStep;
   readonly #second: RecordedStep;
   readonly #read: ReadCaptured;
+  readonly #tuned: TunedNumbers | undefined;
   #draws = 0;
 
-  constructor(first: RecordedStep, second: RecordedStep, read: ReadCaptured) {
+  constructor(first: RecordedStep, second: RecordedStep, read: ReadCaptured, tuned: TunedNumbers | undefined) {
+    this.#tuned = tuned;
     this.#first = first;
     this.#second = second;
     this.#read = read;
@@ -113,7 +166,7 @@ class Assembly {
     for (const [name, ref] of inputs) this.#source('Input', name, ref);
     for (const [name, ref] of states) this.#source('State', name, ref);
     tape.entries.forEach((entry, i) => {
-      if (entry.kind === 'host') this.#host(entry, this.#first.tape.entries[i] as HostTensor);
+      if (entry.kind === 'host') this.#host(entry, this.#first.tape.entries[i] as HostTensor, i);
       else this.#kernel(entry, this.#first.tape.entries[i] as KernelCall);
     });
     const valuesOf = (refs: ReadonlyMap<string, TensorRef>) =>
@@ -126,18 +179,31 @@ class Assembly {
     this.#values.set(ref.dataId, this.#build.one(op, {}, { name }, specOf(ref)));
   }
 
-  #host({ output, values, at }: HostTensor, before: HostTensor): void {
+  #host({ output, values, at }: HostTensor, before: HostTensor, place: number): void {
     const fed = this.#second.tape.numbers.get(output.dataId);
+    const same = sameValues(values, before.values);
+    this.#values.set(output.dataId, this.#hostValue(fed, { output, values, same, place, at }));
+  }
+
+  #hostValue(
+    fed: FedNumber | undefined,
+    {
+      output,
+      values,
+      same,
+      place,
+      at,
+    }: Pick<HostTensor, 'output' | 'values' | 'at'> & { same: boolean; place: number },
+  ): Value {
     const spec = specOf(output);
-    const same =
-      values.length === before.values.length && values.every((value, i) => Object.is(value, before.values[i]));
-    const value =
-      fed !== undefined
-        ? this.#build.one('Number', {}, { number: numberKey(fed) }, spec, at)
-        : same
-          ? this.#constant(values, spec)
-          : this.#build.one('Varying', {}, { size: values.length }, spec, at);
-    this.#values.set(output.dataId, value);
+    if (fed !== undefined) return this.#build.one('Number', {}, { number: numberKey(fed) }, spec, at);
+    const tuned = this.#tuned;
+    if (tuned !== undefined && values.length === 1 && spec.dtype === 'float32' && (!same || tuned.has(place))) {
+      const key = numberKey({ source: tuned, name: tuned.tune(place, values[0] as number) });
+      const x = this.#build.one('Number', {}, { number: key }, { shape: [], dtype: 'float32' }, at);
+      return spec.shape.length === 0 ? x : this.#build.one('BroadcastTo', { x }, { shape: [...spec.shape] }, spec, at);
+    }
+    return same ? this.#constant(values, spec) : this.#build.one('Varying', {}, { size: sizeOf(spec) }, spec, at);
   }
 
   #kernel({ name, inputs, attrs, outputs, at }: KernelCall, before: KernelCall): void {
@@ -186,6 +252,10 @@ class Assembly {
     for (let i = 1; same && i < values.length; i++) same = Object.is(values[i], first);
     return same ? this.#build.fill(first as number, spec) : this.#build.one('Constant', {}, { values }, spec);
   }
+}
+
+function sameValues(a: HostTensor['values'], b: HostTensor['values']): boolean {
+  return a.length === b.length && a.every((value, i) => Object.is(value, b[i]));
 }
 
 function specOf({ shape, dtype }: TensorRef): Spec {

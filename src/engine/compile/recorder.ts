@@ -60,6 +60,11 @@ export class Recorder implements Recording {
     return { entries: this.#entries, numbers: this.#numbers, work: this.#work, obstacle: this.#obstacle };
   }
 
+  /** How many masks have been drawn by the engine so far, each from two seeds. */
+  get draws(): number {
+    return drawsOf(this.#entries);
+  }
+
   /** Notes what keeps the step from being compiled; the first counts. */
   refuse(what: string, at = here()): void {
     this.#obstacle ??= { what, at };
@@ -111,7 +116,7 @@ export class Recorder implements Recording {
       const dataId = write.call(backend, values, shape, dtype);
       if (this.#depth === 0) {
         const output = { dataId, shape: [...shape], dtype };
-        this.#entries.push({ kind: 'host', output, values: values?.slice(), at: here() });
+        this.#entries.push({ kind: 'host', output, values: compact(values), at: here() });
       }
       return dataId;
     };
@@ -133,10 +138,21 @@ export class Recorder implements Recording {
   }
 }
 
+/** A copy of the values; of one value throughout, that value alone. */
+function compact(values: tf.backend_util.TypedArray): tf.backend_util.TypedArray {
+  const [first] = values;
+  return values.slice(0, values.every((value) => Object.is(value, first)) ? 1 : undefined);
+}
+
 /** Registers a kernel in place of the one that has its name. */
 function replaceKernel(kernel: tf.KernelConfig): void {
   tf.unregisterKernel(kernel.kernelName, kernel.backendName);
   tf.registerKernel(kernel);
+}
+
+/** The masks that are drawn on a tape. */
+function drawsOf(entries: readonly TapeEntry[]): number {
+  return entries.filter((entry) => entry.kind === 'kernel' && entry.attrs.seed !== undefined).length;
 }
 
 /** What the tape knows of a tensor. */

@@ -26,6 +26,7 @@ export interface KernelCall {
 export interface HostTensor {
   readonly kind: 'host';
   readonly output: TensorRef;
+  /** Its values, or the one value that all of them are. */
   readonly values: tf.backend_util.TypedArray;
   readonly at: Origin;
 }
