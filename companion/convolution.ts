@@ -7,6 +7,7 @@ import {
   columns,
   height,
   line,
+  look,
   originX,
   originY,
   rows,
@@ -107,6 +108,7 @@ function packPatches(x: usize, position: i32, count: i32, first: i32, depth: i32
 
 /** y[positions, filters] at positions `start` … `end`; `filter` is packed [taps · channels, filters]. Scratch as in matMul. */
 export function convolution(
+  geometry: usize,
   x: usize,
   filter: usize,
   y: usize,
@@ -115,7 +117,9 @@ export function convolution(
   end: i32,
   scratch: usize,
 ): void {
+  look(geometry);
   const depth = tapsY * tapsX * channels;
+  const row = (<usize>filters) << 2;
   const edge = scratch + ((BLOCK_ROWS * DEPTH) << 2);
   for (let i = start; i < end; i += BLOCK_ROWS) {
     const count = min(BLOCK_ROWS, end - i);
@@ -126,8 +130,8 @@ export function convolution(
         packPatches(x, i + r, min(ROWS, count - r), k, steps, to);
         to += <usize>steps * 24;
       }
-      const at = y + ((<usize>i * <usize>filters) << 2);
-      block(scratch, count, filter + ((<usize>k) << 5), (<usize>depth) << 5, filters, steps, at, edge, k > 0);
+      const at = y + <usize>i * row;
+      block(scratch, count, filter + ((<usize>k) << 5), (<usize>depth) << 5, filters, steps, at, row, edge, k > 0);
     }
   }
 }
@@ -177,42 +181,67 @@ function packValues(x: usize, position: i32, positions: i32, first: i32, values:
 }
 
 /**
- * dw[taps · channels, filters] += patchesᵀ · dy over positions `start` … `end`. `panels` holds 256 rows of dy, packed;
- * scratch as in matMul.
+ * parts[segments, taps · channels, filters]: rows `first` … `past` of patchesᵀ · dy over the positions of each of the segments
+ * `start` … `end`. `panels` holds 256 rows of dy, packed; scratch as in matMul.
  */
 export function convolutionFilterGradient(
+  geometry: usize,
   x: usize,
   dy: usize,
-  dw: usize,
+  parts: usize,
   filters: i32,
+  positions: i32,
+  segment: i32,
   start: i32,
   end: i32,
+  first: i32,
+  past: i32,
   panels: usize,
   scratch: usize,
 ): void {
-  const values = tapsY * tapsX * channels;
+  look(geometry);
+  const row = (<usize>filters) << 2;
+  const part = <usize>(tapsY * tapsX * channels) * row;
+  for (let s = start; s < end; s++)
+    addPositions(
+      x,
+      dy,
+      parts + <usize>s * part,
+      row,
+      s * segment,
+      min(positions, (s + 1) * segment),
+      first,
+      past,
+      panels,
+      scratch,
+    );
+}
+
+function addPositions(
+  x: usize,
+  dy: usize,
+  dw: usize,
+  row: usize,
+  start: i32,
+  end: i32,
+  first: i32,
+  past: i32,
+  panels: usize,
+  scratch: usize,
+): void {
+  const filters = <i32>(row >> 2);
   const edge = scratch + ((BLOCK_ROWS * DEPTH) << 2);
   for (let p = start; p < end; p += DEPTH) {
     const steps = min(DEPTH, end - p);
-    packColumns(dy + ((<usize>p * <usize>filters) << 2), panels, steps, filters, filters, false, 0, steps);
-    for (let i = 0; i < values; i += BLOCK_ROWS) {
-      const count = min(BLOCK_ROWS, values - i);
+    packColumns(dy + <usize>p * row, panels, steps, filters, filters, false, 0, steps);
+    for (let i = first; i < past; i += BLOCK_ROWS) {
+      const count = min(BLOCK_ROWS, past - i);
       let to = scratch;
       for (let r = 0; r < count; r += ROWS) {
         packValues(x, p, steps, i + r, min(ROWS, count - r), to);
         to += <usize>steps * 24;
       }
-      block(
-        scratch,
-        count,
-        panels,
-        (<usize>steps) << 5,
-        filters,
-        steps,
-        dw + ((<usize>i * <usize>filters) << 2),
-        edge,
-        true,
-      );
+      block(scratch, count, panels, (<usize>steps) << 5, filters, steps, dw + <usize>i * row, row, edge, p > start);
     }
   }
 }

@@ -6,6 +6,7 @@ import {
   height as imageHeight,
   width as imageWidth,
   line,
+  look,
   originX,
   originY,
   columns as outColumns,
@@ -20,7 +21,8 @@ import {
 import { madd, zero } from './simd';
 
 /** y[positions, channels] at positions `start` … `end` over what {@link geometry} says; the filter is [taps, channels]. */
-export function depthwise(x: usize, filter: usize, y: usize, start: i32, end: i32): void {
+export function depthwise(geometry: usize, x: usize, filter: usize, y: usize, start: i32, end: i32): void {
+  look(geometry);
   const pixel = (<usize>depth) << 2;
   for (let position = start; position < end; position++) {
     const image = position / (outRows * outColumns);
@@ -69,51 +71,43 @@ function one(x: usize, filter: usize, y: usize, top: i32, left: i32, pixel: usiz
 }
 
 /**
- * dw[taps, channels] += Σ x · dy over the images `start` … `end`. x is [images, height, width, channels], dy
- * [images, rows, columns, channels]; `top` and `left` are the padding.
+ * dw[taps, channels] = Σ x · dy over what {@link look} says, in `count` channels from where x, dy and dw point; x is
+ * [images, height, width, channels], dy [images, rows, columns, channels].
  */
 export function depthwiseFilterGradient(
+  geometry: usize,
   x: usize,
   dy: usize,
   dw: usize,
-  height: i32,
-  width: i32,
-  channels: i32,
-  rows: i32,
-  columns: i32,
-  tapsY: i32,
-  tapsX: i32,
-  strideY: i32,
-  strideX: i32,
-  stepY: i32,
-  stepX: i32,
-  top: i32,
-  left: i32,
-  start: i32,
-  end: i32,
+  images: i32,
+  count: i32,
 ): void {
-  const pixel = (<usize>channels) << 2;
-  for (let row = start * rows; row < end * rows; row++) {
-    const image = row / rows;
-    for (let i = 0; i < tapsY; i++) {
-      const y = (row % rows) * strideY - top + i * stepY;
-      if (y < 0 || y >= height) continue;
-      for (let j = 0; j < tapsX; j++) {
-        const beside = j * stepX - left;
+  look(geometry);
+  const pixel = (<usize>depth) << 2;
+  for (let tap = 0; tap < filterHeight * filterWidth; tap++)
+    memory.fill(dw + <usize>tap * pixel, 0, (<usize>count) << 2);
+  for (let row = 0; row < images * outRows; row++) {
+    const image = row / outRows;
+    for (let i = 0; i < filterHeight; i++) {
+      const y = (row % outRows) * outStrideY + originY + i * tapStepY;
+      if (y < 0 || y >= imageHeight) continue;
+      for (let j = 0; j < filterWidth; j++) {
+        const beside = j * tapStepX + originX;
         let first = 0;
-        while (first < columns && first * strideX + beside < 0) first++;
-        let past = columns;
-        while (past > first && (past - 1) * strideX + beside >= width) past--;
-        const from = x + (<usize>(image * height + y) * <usize>width + <usize>(first * strideX + beside)) * pixel;
-        const gradient = dy + (<usize>row * <usize>columns + <usize>first) * pixel;
-        addRow(from, <usize>strideX * pixel, gradient, past - first, channels, dw + <usize>(i * tapsX + j) * pixel);
+        while (first < outColumns && first * outStrideX + beside < 0) first++;
+        let past = outColumns;
+        while (past > first && (past - 1) * outStrideX + beside >= imageWidth) past--;
+        const at = <usize>(image * imageHeight + y) * <usize>imageWidth + <usize>(first * outStrideX + beside);
+        const gradient = dy + (<usize>row * <usize>outColumns + <usize>first) * pixel;
+        const to = dw + <usize>(i * filterWidth + j) * pixel;
+        addRow(x + at * pixel, <usize>outStrideX * pixel, gradient, pixel, past - first, count, to);
       }
     }
   }
 }
 
-function addRow(x: usize, step: usize, dy: usize, count: i32, channels: i32, dw: usize): void {
-  const pixel = (<usize>channels) << 2;
+/** dw[channels] += Σ x · dy over `count` pixels, `step` and `pixel` bytes from one to the next. */
+function addRow(x: usize, step: usize, dy: usize, pixel: usize, count: i32, channels: i32, dw: usize): void {
   let c = 0;
   for (; c + 8 <= channels; c += 8) {
     let a = v128.load(dw);

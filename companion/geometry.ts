@@ -19,39 +19,23 @@ export let tapsX: i32 = 1;
 export let stepY: i32 = 1;
 export let stepX: i32 = 1;
 
-/** Sets what the next convolutions are over. */
-export function geometry(
-  imageHeight: i32,
-  imageWidth: i32,
-  imageChannels: i32,
-  imageSpreadY: i32,
-  imageSpreadX: i32,
-  outRows: i32,
-  outColumns: i32,
-  outStrideY: i32,
-  outStrideX: i32,
-  outOriginY: i32,
-  outOriginX: i32,
-  filterHeight: i32,
-  filterWidth: i32,
-  filterStepY: i32,
-  filterStepX: i32,
-): void {
-  height = imageHeight;
-  width = imageWidth;
-  channels = imageChannels;
-  spreadY = imageSpreadY;
-  spreadX = imageSpreadX;
-  rows = outRows;
-  columns = outColumns;
-  strideY = outStrideY;
-  strideX = outStrideX;
-  originY = outOriginY;
-  originX = outOriginX;
-  tapsY = filterHeight;
-  tapsX = filterWidth;
-  stepY = filterStepY;
-  stepX = filterStepX;
+/** Reads what the convolution is over: the fifteen numbers above, in that order. */
+export function look(at: usize): void {
+  height = load<i32>(at);
+  width = load<i32>(at, 4);
+  channels = load<i32>(at, 8);
+  spreadY = load<i32>(at, 12);
+  spreadX = load<i32>(at, 16);
+  rows = load<i32>(at, 20);
+  columns = load<i32>(at, 24);
+  strideY = load<i32>(at, 28);
+  strideX = load<i32>(at, 32);
+  originY = load<i32>(at, 36);
+  originX = load<i32>(at, 40);
+  tapsY = load<i32>(at, 44);
+  tapsX = load<i32>(at, 48);
+  stepY = load<i32>(at, 52);
+  stepX = load<i32>(at, 56);
 }
 
 /** The index of the line that a coordinate falls on, or -1. */

@@ -5,8 +5,7 @@
 export { convolution, convolutionFilterGradient } from './convolution';
 export { depthwise, depthwiseFilterGradient } from './depthwise';
 export { clip, clippedGradient, maximum, minimum, selectFloats } from './elementwise';
-export { geometry } from './geometry';
-export { matMul, packColumns } from './mat-mul';
+export { matMul, matMulColumns, packColumns } from './mat-mul';
 export { batchNorm, centredSums } from './norm';
 export { adam, sgd } from './optimizers';
 export { avgPoolGradient, maxPool, maxPoolGradient } from './pool';

@@ -108,13 +108,15 @@ function packRows(from: usize, to: usize, depth: i32, height: i32, across: usize
 }
 
 /**
- * Rows `start` … `end` of C[rows, columns] = A · B. A is [rows, depth], or [depth, rows] when transposed, `pitch` values
- * per row; `b` comes from {@link packColumns}. `scratch` holds 96 · 256 values of A and one tile.
+ * Rows `start` … `end` of C[rows, columns] = A · B, whose rows are `width` values long. A is [rows, depth], or [depth, rows]
+ * when transposed, `pitch` values per row; `b` comes from {@link packColumns}. `scratch` holds 96 · 256 values of A and one
+ * tile.
  */
 export function matMul(
   a: usize,
   b: usize,
   c: usize,
+  width: i32,
   columns: i32,
   depth: i32,
   pitch: i32,
@@ -126,6 +128,7 @@ export function matMul(
   const across: usize = transposed ? (<usize>pitch) << 2 : 4;
   const down: usize = transposed ? 4 : (<usize>pitch) << 2;
   const edge = scratch + ((BLOCK_ROWS * DEPTH) << 2);
+  const row = (<usize>width) << 2;
   for (let k = 0; k < depth; k += DEPTH) {
     const steps = min(DEPTH, depth - k);
     for (let i = start; i < end; i += BLOCK_ROWS) {
@@ -135,8 +138,36 @@ export function matMul(
         packRows(a + <usize>(i + r) * down + <usize>k * across, to, steps, min(ROWS, rows - r), across, down);
         to += <usize>steps * 24;
       }
-      const at = c + ((<usize>i * <usize>columns) << 2);
-      block(scratch, rows, b + ((<usize>k) << 5), (<usize>depth) << 5, columns, steps, at, edge, k > 0);
+      const at = c + <usize>i * row;
+      block(scratch, rows, b + ((<usize>k) << 5), (<usize>depth) << 5, columns, steps, at, row, edge, k > 0);
     }
   }
+}
+
+/**
+ * Columns `start` … `end`, in eights, of the same product for all rows: B, `pitchB` values per row, is packed to its place
+ * among the panels at `panels` on the way.
+ */
+export function matMulColumns(
+  a: usize,
+  b: usize,
+  panels: usize,
+  c: usize,
+  rows: i32,
+  columns: i32,
+  depth: i32,
+  pitch: i32,
+  transposed: bool,
+  pitchB: i32,
+  transposedB: bool,
+  start: i32,
+  end: i32,
+  scratch: usize,
+): void {
+  const first = start * COLUMNS;
+  const count = min(columns, end * COLUMNS) - first;
+  const from = b + ((<usize>first * (transposedB ? <usize>pitchB : 1)) << 2);
+  const to = panels + ((<usize>start * <usize>depth) << 5);
+  packColumns(from, to, depth, count, pitchB, transposedB, 0, depth);
+  matMul(a, to, c + ((<usize>first) << 2), columns, count, depth, pitch, transposed, 0, rows, scratch);
 }

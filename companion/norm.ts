@@ -19,8 +19,8 @@ export function batchNorm(x: usize, mean: usize, gain: usize, offset: usize, y: 
 }
 
 /**
- * total[c] = Σ dy and centred[c] = Σ dy · (x - mean) over the rows of [rows, channels], added as doubles; `sums` holds
- * two doubles per channel.
+ * total[c] = Σ dy and centred[c] = Σ dy · (x - mean) over rows that are `pitch` values apart, added as doubles; `sums`
+ * holds two doubles per channel.
  */
 export function centredSums(
   x: usize,
@@ -31,11 +31,12 @@ export function centredSums(
   sums: usize,
   rows: i32,
   channels: i32,
+  pitch: i32,
 ): void {
   memory.fill(sums, 0, (<usize>channels) << 4);
   for (let row = 0; row < rows; row += BLOCK) {
-    const at = (<usize>row * <usize>channels) << 2;
-    addBlock(x + at, mean, dy + at, sums, min(BLOCK, rows - row), channels);
+    const at = (<usize>row * <usize>pitch) << 2;
+    addBlock(x + at, mean, dy + at, sums, min(BLOCK, rows - row), channels, (<usize>pitch) << 2);
   }
   for (let c: usize = 0; c < <usize>channels; c++) {
     store<f32>(total + (c << 2), <f32>load<f64>(sums + (c << 3)));
@@ -43,11 +44,11 @@ export function centredSums(
   }
 }
 
-function addBlock(x: usize, mean: usize, dy: usize, totals: usize, rows: i32, channels: i32): void {
-  const pitch = (<usize>channels) << 2;
+function addBlock(x: usize, mean: usize, dy: usize, totals: usize, rows: i32, channels: i32, pitch: usize): void {
+  const end = (<usize>channels) << 2;
   let centred = totals + ((<usize>channels) << 3);
   let c: usize = 0;
-  for (; c + 16 <= pitch; c += 16) {
+  for (; c + 16 <= end; c += 16) {
     let t0 = v128.load(totals);
     let t1 = v128.load(totals, 16);
     let s0 = v128.load(centred);
@@ -72,7 +73,7 @@ function addBlock(x: usize, mean: usize, dy: usize, totals: usize, rows: i32, ch
     totals += 32;
     centred += 32;
   }
-  for (; c < pitch; c += 4) {
+  for (; c < end; c += 4) {
     let t = load<f64>(totals);
     let s = load<f64>(centred);
     let p = x + c;

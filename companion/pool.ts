@@ -69,7 +69,7 @@ export function maxPool(
   }
 }
 
-/** dx += dy at the first maximum of each window, the first NaN where there is one; dx starts as zeros. */
+/** dx = Σ dy at the first maximum of each window, the first NaN where there is one. Images `start` … `end`. */
 export function maxPoolGradient(
   x: usize,
   dy: usize,
@@ -91,6 +91,7 @@ export function maxPoolGradient(
   const pixel = (<usize>channels) << 2;
   for (let n = start; n < end; n++) {
     const image = <usize>(n * height * width) * pixel;
+    memory.fill(dx + image, 0, <usize>(height * width) * pixel);
     for (let at = 0; at < rows * columns; at++) {
       place(at, height, width, tapsY, tapsX, columns, strideY, strideX, padY, padX);
       if (top >= bottom || left >= right) continue;
@@ -134,7 +135,7 @@ export function maxPoolGradient(
   }
 }
 
-/** dx += dy / (pixels in the window) all over each window; dx starts as zeros. */
+/** dx = Σ dy / (pixels in the window) over the windows that see a pixel. Images `start` … `end`. */
 export function avgPoolGradient(
   dy: usize,
   dx: usize,
@@ -153,7 +154,8 @@ export function avgPoolGradient(
   end: i32,
 ): void {
   const pixel = (<usize>channels) << 2;
-  for (let n = start; n < end; n++)
+  for (let n = start; n < end; n++) {
+    memory.fill(dx + <usize>(n * height * width) * pixel, 0, <usize>(height * width) * pixel);
     for (let at = 0; at < rows * columns; at++) {
       place(at, height, width, tapsY, tapsX, columns, strideY, strideX, padY, padX);
       const from = dy + <usize>(n * rows * columns + at) * pixel;
@@ -167,4 +169,5 @@ export function avgPoolGradient(
           for (; c < pixel; c += 4) store<f32>(to + c, load<f32>(to + c) + load<f32>(from + c) * share);
         }
     }
+  }
 }

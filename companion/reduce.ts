@@ -28,17 +28,16 @@ export function sumRows(x: usize, out: usize, rows: i32, count: i32, scale: f64)
 /** Rows that are added up column by column before the next come in, so that they are read from memory once. */
 export const BLOCK: i32 = 64;
 
-/** out[c] = scale · Σ x[…, c] over the rows of [rows, columns]; `sums` holds `columns` doubles. */
-export function sumColumns(x: usize, out: usize, sums: usize, rows: i32, columns: i32, scale: f64): void {
+/** out[c] = scale · Σ x[…, c] over rows that are `pitch` values apart, for `columns` columns; `sums` holds as many doubles. */
+export function sumColumns(x: usize, out: usize, sums: usize, rows: i32, columns: i32, pitch: i32, scale: f64): void {
   memory.fill(sums, 0, (<usize>columns) << 3);
   for (let row = 0; row < rows; row += BLOCK)
-    addRows(x + ((<usize>row * <usize>columns) << 2), sums, min(BLOCK, rows - row), columns);
+    addRows(x + ((<usize>row * <usize>pitch) << 2), sums, min(BLOCK, rows - row), columns, (<usize>pitch) << 2);
   for (let c = 0; c < columns; c++)
     store<f32>(out + ((<usize>c) << 2), <f32>(load<f64>(sums + ((<usize>c) << 3)) * scale));
 }
 
-function addRows(x: usize, sums: usize, rows: i32, columns: i32): void {
-  const pitch = (<usize>columns) << 2;
+function addRows(x: usize, sums: usize, rows: i32, columns: i32, pitch: usize): void {
   let c = 0;
   for (; c + 8 <= columns; c += 8) {
     let s0 = v128.load(sums);

@@ -9,6 +9,15 @@ export const COLUMNS: i32 = 8;
 
 /** C[6, 8] = A · B over `depth` steps, or C += A · B; `pitch` bytes from one row of C to the next. */
 export function tile(a: usize, b: usize, depth: i32, c: usize, pitch: usize, add: bool): void {
+  if (ASC_FEATURE_RELAXED_SIMD) sixRows(a, b, depth, c, pitch, add);
+  else {
+    // Without fused multiply-add products need registers too, and there are too few for six rows.
+    threeRows(a, b, depth, c, pitch, add);
+    threeRows(a + 12, b, depth, c + 3 * pitch, pitch, add);
+  }
+}
+
+function sixRows(a: usize, b: usize, depth: i32, c: usize, pitch: usize, add: bool): void {
   let c00 = zero();
   let c01 = zero();
   let c10 = zero();
@@ -46,22 +55,71 @@ export function tile(a: usize, b: usize, depth: i32, c: usize, pitch: usize, add
     a += 24;
     b += 32;
   }
-  writeRow(c, c00, c01, add);
-  writeRow(c + pitch, c10, c11, add);
-  writeRow(c + 2 * pitch, c20, c21, add);
-  writeRow(c + 3 * pitch, c30, c31, add);
-  writeRow(c + 4 * pitch, c40, c41, add);
-  writeRow(c + 5 * pitch, c50, c51, add);
+  // One branch and not one per row: more of them make older versions of V8 spill what the loop sums up.
+  if (add) {
+    addRow(c, c00, c01);
+    addRow(c + pitch, c10, c11);
+    addRow(c + 2 * pitch, c20, c21);
+    addRow(c + 3 * pitch, c30, c31);
+    addRow(c + 4 * pitch, c40, c41);
+    addRow(c + 5 * pitch, c50, c51);
+  } else {
+    writeRow(c, c00, c01);
+    writeRow(c + pitch, c10, c11);
+    writeRow(c + 2 * pitch, c20, c21);
+    writeRow(c + 3 * pitch, c30, c31);
+    writeRow(c + 4 * pitch, c40, c41);
+    writeRow(c + 5 * pitch, c50, c51);
+  }
 }
 
-function writeRow(c: usize, low: v128, high: v128, add: bool): void {
-  v128.store(c, add ? f32x4.add(v128.load(c), low) : low);
-  v128.store(c, add ? f32x4.add(v128.load(c, 16), high) : high, 16);
+function threeRows(a: usize, b: usize, depth: i32, c: usize, pitch: usize, add: bool): void {
+  let c00 = zero();
+  let c01 = zero();
+  let c10 = zero();
+  let c11 = zero();
+  let c20 = zero();
+  let c21 = zero();
+  const end = a + <usize>depth * 24;
+  while (a < end) {
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    let x = v128.load32_splat(a);
+    c00 = madd(x, b0, c00);
+    c01 = madd(x, b1, c01);
+    x = v128.load32_splat(a, 4);
+    c10 = madd(x, b0, c10);
+    c11 = madd(x, b1, c11);
+    x = v128.load32_splat(a, 8);
+    c20 = madd(x, b0, c20);
+    c21 = madd(x, b1, c21);
+    a += 24;
+    b += 32;
+  }
+  if (add) {
+    addRow(c, c00, c01);
+    addRow(c + pitch, c10, c11);
+    addRow(c + 2 * pitch, c20, c21);
+  } else {
+    writeRow(c, c00, c01);
+    writeRow(c + pitch, c10, c11);
+    writeRow(c + 2 * pitch, c20, c21);
+  }
+}
+
+function writeRow(c: usize, low: v128, high: v128): void {
+  v128.store(c, low);
+  v128.store(c, high, 16);
+}
+
+function addRow(c: usize, low: v128, high: v128): void {
+  v128.store(c, f32x4.add(v128.load(c), low));
+  v128.store(c, f32x4.add(v128.load(c, 16), high), 16);
 }
 
 /**
- * One block: `rows` rows (panels of A one after the other from `a`) by all `columns` columns (panels of B from `b`,
- * `panel` bytes apart). `edge` holds one tile, for those that C has no room for.
+ * One block: `rows` rows (panels of A one after the other from `a`) by `columns` columns (panels of B from `b`, `panel`
+ * bytes apart), to rows of C that are `pitch` bytes apart. `edge` holds one tile, for those that C has no room for.
  */
 export function block(
   a: usize,
@@ -71,10 +129,10 @@ export function block(
   columns: i32,
   depth: i32,
   c: usize,
+  pitch: usize,
   edge: usize,
   add: bool,
 ): void {
-  const pitch = (<usize>columns) << 2;
   for (let j = 0; j < columns; j += COLUMNS) {
     const width = min(COLUMNS, columns - j);
     let from = a;

@@ -3,11 +3,11 @@ import { turnFour } from './mat-mul';
 
 const BLOCK: i32 = 32;
 
-/** y[columns, rows] = x[rows, columns]ᵀ, for any four-byte values. */
-export function transpose(x: usize, y: usize, rows: i32, columns: i32): void {
-  for (let r = 0; r < rows; r += BLOCK)
+/** y[columns, rows] = x[rows, columns]ᵀ for rows `start` … `end` of x, of any four-byte values. */
+export function transpose(x: usize, y: usize, rows: i32, columns: i32, start: i32, end: i32): void {
+  for (let r = start; r < end; r += BLOCK)
     for (let c = 0; c < columns; c += BLOCK)
-      turnBlock(x, y, rows, columns, r, min(rows, r + BLOCK), c, min(columns, c + BLOCK));
+      turnBlock(x, y, rows, columns, r, min(end, r + BLOCK), c, min(columns, c + BLOCK));
 }
 
 function turnBlock(x: usize, y: usize, rows: i32, columns: i32, r0: i32, r1: i32, c0: i32, c1: i32): void {

@@ -29,6 +29,18 @@ async function compile(flags) {
   return Buffer.from(binary);
 }
 
+/**
+ * The same module for memory that threads share. What the compiler gives for `--sharedMemory --maximumMemory 65536` differs
+ * in nothing but the limits of the imported memory, so there is no need to compile twice.
+ */
+function forSharedMemory(binary) {
+  const section = Buffer.from('\x02\x0f\x01\x03env\x06memory\x02\x00\x00', 'latin1');
+  const at = binary.indexOf(section);
+  if (at < 0) throw new Error('the module imports something else than env.memory');
+  const shared = Buffer.from('\x02\x12\x01\x03env\x06memory\x02\x03\x00\x80\x80\x04', 'latin1');
+  return Buffer.concat([binary.subarray(0, at), shared, binary.subarray(at + section.length)]);
+}
+
 function read(path) {
   try {
     return readFileSync(path, 'utf8');
@@ -40,8 +52,11 @@ function read(path) {
 /** The text of binaries.ts for the sources as they are. */
 export async function binariesFromSource() {
   const entries = [];
-  for (const [name, flags] of Object.entries(VARIANTS))
-    entries.push(`  ${name}: '${(await compile(flags)).toString('base64')}',`);
+  for (const [name, flags] of Object.entries(VARIANTS)) {
+    const binary = await compile(flags);
+    entries.push(`  ${name}: '${binary.toString('base64')}',`);
+    entries.push(`  ${name}Shared: '${forSharedMemory(binary).toString('base64')}',`);
+  }
   return [
     '/** The companion module, built from companion/ by `npm run build:companion`: never edit this file. */',
     'export const BINARIES = {',

@@ -44,6 +44,18 @@ export const BOARD = group({
   },
 });
 
+/** What `kelvin native` takes. */
+export const NATIVE = group({
+  title: 'Native engine:',
+  section: undefined,
+  options: {
+    action: choice(['install', 'status', 'remove'])('what to do', { value: '<action>' }),
+    gpu: flag("TensorFlow with CUDA and NVIDIA's libraries (some 8 GB)"),
+    wheel: path('a wheel of tensorflow-cpu that is here already', { defaultText: 'pip downloads it' }),
+    python: words('the Python whose pip downloads', { value: '<command>', defaultText: 'python3' }),
+  },
+});
+
 export const DATA = group({
   title: 'Data:',
   section: 'data',

@@ -13,6 +13,7 @@ import {
   GENERAL,
   MODEL,
   MODULE,
+  NATIVE,
   OUTPUT,
   PREDICTIONS,
   RESUME,
@@ -79,6 +80,15 @@ const devices = define({
   run: async (settings, context) => (await import('./commands/devices.ts')).devices(settings, context),
 });
 
+const native = define({
+  name: 'native',
+  about: 'Build native TensorFlow for this machine, show what is built, or remove it.',
+  argument: 'action',
+  groups: [NATIVE],
+  examples: ['kelvin native install', 'kelvin native install --gpu', 'kelvin native status', 'kelvin native remove'],
+  run: async (settings, context) => (await import('./commands/native.ts')).native(settings, context),
+});
+
 const summary = define({
   name: 'summary',
   about: 'Show the parts of a model and their parameters.',
@@ -119,7 +129,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
       'after',
       '\nStart here:\n  $ kelvin devices\n  $ kelvin fit --data digits\n  $ kelvin <command> --help',
     );
-  for (const build of [fit, validate, test, predict, distill, devices, summary, board]) {
+  for (const build of [fit, validate, test, predict, distill, devices, native, summary, board]) {
     program.addCommand(buildCommand(build as unknown as CommandSpec<readonly OptionGroup[]>, io, onExit));
   }
   for (const each of [program, ...program.commands]) {

@@ -8,6 +8,7 @@ import type {
   GENERAL,
   MODEL,
   MODULE,
+  NATIVE,
   OUTPUT,
   PREDICTIONS,
   RESUME,
@@ -16,6 +17,7 @@ import type {
 } from './options.ts';
 
 export type BoardSettings = SettingsOf<readonly [typeof BOARD]>;
+export type NativeSettings = SettingsOf<readonly [typeof NATIVE]>;
 export type GeneralSettings = SettingsOf<readonly [typeof GENERAL]>;
 export type DataSettings = SettingsOf<readonly [typeof DATA]>;
 export type ModelSettings = SettingsOf<readonly [typeof MODEL]>;

@@ -3,7 +3,8 @@
  * the new one fails.
  */
 import * as tf from '../core/tf.ts';
-import { loadTensorFlow, quietly } from './tensorflow.ts';
+import { quietly } from './process.ts';
+import { loadTensorFlow } from './tensorflow.ts';
 import type { EngineName, LoadResult } from './types.ts';
 import { loadWasm } from './wasm/load.ts';
 

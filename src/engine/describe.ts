@@ -3,7 +3,7 @@
  * others do not.
  */
 import { inTurn, keepingBackend, loadEngine } from './backends.ts';
-import { wasmDetail } from './info.ts';
+import { wasmDetail, wasmMissing } from './info.ts';
 import { currentEngine } from './start.ts';
 import { ENGINE_NAMES, type EngineInfo, type EngineName, type EngineReport } from './types.ts';
 
@@ -27,12 +27,13 @@ export function describeEngines(): Promise<EngineReport[]> {
 async function describeEngine(name: EngineName, running: EngineInfo | undefined): Promise<EngineReport> {
   const used = running?.name === name;
   const result = await keepingBackend(() => loadEngine(name));
-  if (!result.loaded) return { name, available: false, used, detail: '', reason: result.reason, remedy: result.remedy };
+  if (!result.loaded)
+    return { name, available: false, used, detail: '', missing: [], reason: result.reason, remedy: result.remedy };
   const { version } = result;
   const detail = used ? running.detail : DETAILS[name]();
-  return used
-    ? { name, available: true, used, version, detail }
-    : { name, available: true, used, version, detail, reason: whyNotUsed(name, running) };
+  const missing = name === 'wasm' ? wasmMissing() : [];
+  const report = { name, available: true, used, version, detail, missing };
+  return used ? report : { ...report, reason: whyNotUsed(name, running) };
 }
 
 const DETAILS: Readonly<Record<EngineName, () => string>> = {

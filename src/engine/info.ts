@@ -4,7 +4,9 @@
  */
 import * as tf from '../core/tf.ts';
 import type { EngineInfo } from './types.ts';
-import { levelHere } from './wasm/companion/companion.ts';
+import { buildHere, runsHere } from './wasm/companion/companion.ts';
+import { isWanted, threadsWanted, whyNotWanted } from './wasm/companion/level.ts';
+import { whySingle } from './wasm/shared-memory.ts';
 
 /** The parts of tfjs-node's backend that tell what it runs on. */
 interface TensorFlowBackend {
@@ -36,11 +38,30 @@ export function readsAreCheap(): boolean {
   return backend === 'wasm' || backend === 'cpu' || (backend === 'tensorflow' && describeTensorFlow().cheapReads);
 }
 
-/** What the embedded engine runs on; valid once the SIMD flag has been looked up. */
+/** What the embedded engine runs on, or would; valid once the SIMD flag has been looked up. */
 export function wasmDetail(): string {
-  if (!tf.env().getBool('WASM_HAS_SIMD_SUPPORT')) return 'no SIMD, 1 thread';
-  const words = { composed: 'SIMD without the companion module', simd: 'SIMD', relaxed: 'relaxed SIMD' };
-  return `${words[levelHere()]}, 1 thread`;
+  const count = whySingle() === undefined ? threadsWanted() : 1;
+  const threads = `${count} ${count === 1 ? 'thread' : 'threads'}`;
+  if (!tf.env().getBool('WASM_HAS_SIMD_SUPPORT')) return `no SIMD, ${threads}`;
+  const words = { simd: 'SIMD', relaxed: 'relaxed SIMD' };
+  const build = buildHere();
+  return `${build ? words[build] : 'SIMD without the companion module'}, ${build ? threads : '1 thread'}`;
+}
+
+/** What the embedded engine could do and does not, highest level first, each with the reason. */
+export function wasmMissing(): string[] {
+  if (!tf.env().getBool('WASM_HAS_SIMD_SUPPORT')) return ['SIMD: this machine or this Node has none'];
+  const missing: string[] = [];
+  const single = whySingle();
+  if (single !== undefined) missing.push(`threads: ${single}`);
+  for (const [build, name] of [
+    ['relaxed', 'relaxed SIMD'],
+    ['simd', 'the companion module'],
+  ] as const) {
+    if (!isWanted(build)) missing.push(`${name}: ${whyNotWanted()}`);
+    else if (!runsHere(build)) missing.push(`${name}: this machine or this Node has none`);
+  }
+  return missing;
 }
 
 function describeTensorFlow(): EngineInfo {

@@ -3,12 +3,14 @@
  */
 import { z } from 'zod';
 import { BackendError, ConfigError, show } from '../core/errors.ts';
-import { anyThat, oneOf, parseOptions } from '../core/options.ts';
+import { anyThat, oneOf, parseOptions, wholeNumber } from '../core/options.ts';
 import * as tf from '../core/tf.ts';
 import { activate, inTurn, isTensorFlow, keepingBackend, loadEngine } from './backends.ts';
 import { describeBackend } from './info.ts';
-import { loadTensorFlow, quietly } from './tensorflow.ts';
+import { quietly } from './process.ts';
+import { loadTensorFlow } from './tensorflow.ts';
 import { ENGINE_NAMES, type EngineInfo, type EngineName } from './types.ts';
+import { limitThreads } from './wasm/companion/level.ts';
 import { loadWasm } from './wasm/load.ts';
 import { guardMemory } from './wasm/memory.ts';
 
@@ -24,6 +26,12 @@ export interface StartEngineOptions {
    * `'tensorflow'` or `'tensorflow-gpu'`.
    */
   load?: (() => Promise<unknown>) | undefined;
+  /**
+   * On how many threads the embedded engine computes what is large enough to be shared out; results are the same for any
+   * number. More than one only where it has been started with more: {@link EngineInfo.detail} says what came of it. Default:
+   * the environment variable `KELVIN_THREADS`, else the number of cores, at most 8.
+   */
+  threads?: number | undefined;
 }
 
 type Wish = EngineName | 'auto';
@@ -31,6 +39,7 @@ type Load = () => Promise<unknown>;
 
 const schema = z.strictObject({
   engine: oneOf('auto', ...ENGINE_NAMES).optional(),
+  threads: wholeNumber(1, 99).optional(),
   load: anyThat<() => Promise<unknown>>('a function that imports tfjs-node', (v) => typeof v === 'function').optional(),
 });
 
@@ -50,7 +59,7 @@ let starting: { readonly wish: Wish; readonly promise: Promise<EngineInfo> } | u
  * ```
  */
 export async function startEngine(options?: StartEngineOptions): Promise<EngineInfo> {
-  const { engine, load } = parseOptions('startEngine', schema, options);
+  const { engine, load, threads } = parseOptions('startEngine', schema, options);
   const wish = engine ?? wishOfEnvironment();
   if (load && !isTensorFlow(wish))
     throw new ConfigError('startEngine: option `load`', {
@@ -58,8 +67,8 @@ export async function startEngine(options?: StartEngineOptions): Promise<EngineI
       expected: "engine 'tensorflow' or 'tensorflow-gpu' beside it",
       got: show(engine),
     });
-  if (starting?.wish === wish && !load) return starting.promise;
-  const promise = inTurn(() => startUnlessRunning(wish, engine === undefined, load));
+  if (starting?.wish === wish && !load && threads === undefined) return starting.promise;
+  const promise = inTurn(() => startUnlessRunning(wish, engine === undefined, load, threads));
   const mine = { wish, promise };
   starting = mine;
   try {
@@ -77,7 +86,16 @@ export function currentEngine(): EngineInfo | undefined {
   return running;
 }
 
-async function startUnlessRunning(wish: Wish, anyWillDo: boolean, load: Load | undefined): Promise<EngineInfo> {
+async function startUnlessRunning(
+  wish: Wish,
+  anyWillDo: boolean,
+  load: Load | undefined,
+  threads: number | undefined,
+): Promise<EngineInfo> {
+  if (threads !== undefined) {
+    limitThreads(threads);
+    if (running) running = describeBackend(tf.getBackend());
+  }
   const current = currentEngine();
   if (current && (anyWillDo || wish === 'auto' || current.name === wish)) return current;
   running = wish === 'auto' ? await startBest() : await startNamed(wish, load);
@@ -90,7 +108,10 @@ async function startBest(): Promise<EngineInfo> {
     .engine()
     .backendNames()
     .some((name) => name !== 'cpu');
-  if (imported && !tf.getBackend()) await quietly(() => tf.ready());
+  if (imported && !tf.getBackend()) {
+    if (tf.engine().backendNames().includes('wasm')) await loadWasm();
+    await quietly(() => tf.ready());
+  }
   const injected = tf.getBackend();
   if (injected && injected !== 'cpu') return adopt(injected);
   for (const name of ['tensorflow-gpu', 'tensorflow'] as const) {

@@ -1,34 +1,58 @@
 /**
- * Loads native TensorFlow, which tfjs-node and tfjs-node-gpu bring: both are optional, so a package or a native
- * library that is missing is a reason to go on without, remembered and reported, never a crash.
+ * Loads native TensorFlow: what `kelvin native install` has built, else what the npm packages tfjs-node and
+ * tfjs-node-gpu bring. All of it is optional, so what is missing is a reason to go on without, remembered and reported,
+ * never a crash.
  */
-import util from 'node:util';
 import { messageOf } from '../core/errors.ts';
 import * as tf from '../core/tf.ts';
 import { registerBernoulli } from './compile/tensorflow/random.ts';
+import { engineFolder, installedIn } from './native/layout.ts';
+import { loadNative } from './native/load.ts';
+import { prepareProcess, quietly } from './process.ts';
 import type { LoadResult } from './types.ts';
 
 /** The two engines that run on native TensorFlow. */
 export type TensorFlowEngine = 'tensorflow-gpu' | 'tensorflow';
+
+/** How the engines are built here. */
+const INSTALL = { 'tensorflow-gpu': 'kelvin native install --gpu', tensorflow: 'kelvin native install' } as const;
 
 const PACKAGES = { 'tensorflow-gpu': '@tensorflow/tfjs-node-gpu', tensorflow: '@tensorflow/tfjs-node' } as const;
 
 const remembered = new Map<TensorFlowEngine, LoadResult>();
 
 /**
- * Imports the engine's package, once: later calls get the remembered answer.
+ * Loads the engine, once: later calls get the remembered answer.
  *
  * @param load imports the package in Kelvin's place, as when only the caller can resolve it
  */
 export async function loadTensorFlow(name: TensorFlowEngine, load?: () => Promise<unknown>): Promise<LoadResult> {
   const known = remembered.get(name);
   if (known && (known.loaded || !load)) return known;
-  const result = await tryToLoad(name, load ?? (() => importPackage(PACKAGES[name])));
+  const result = load ? await tryToLoad(name, load) : await loadInstalled(name);
   if (result.loaded || !load) remembered.set(name, result);
   return result;
 }
 
-async function tryToLoad(name: TensorFlowEngine, load: () => Promise<unknown>): Promise<LoadResult> {
+/** What was built here, else the package from npm; where neither loads, the reason of the one that is installed. */
+async function loadInstalled(name: TensorFlowEngine): Promise<LoadResult> {
+  const folder = engineFolder(name);
+  const found = installedIn(folder, tf.version_core);
+  if (found !== undefined && typeof found !== 'string') {
+    const result = await tryToLoad(name, async () => loadNative(folder, found), `the engine in ${folder}`);
+    if (result.loaded) return result;
+    const packaged = await tryToLoad(name, () => importPackage(PACKAGES[name]));
+    return packaged.loaded ? packaged : result;
+  }
+  const result = await tryToLoad(name, () => importPackage(PACKAGES[name]));
+  return result.loaded || found === undefined ? result : failure(found, INSTALL[name], result.cause);
+}
+
+async function tryToLoad(
+  name: TensorFlowEngine,
+  load: () => Promise<unknown>,
+  what: string = PACKAGES[name],
+): Promise<LoadResult> {
   const occupied = occupant();
   if (occupied === name) return { loaded: true, version: undefined };
   if (occupied)
@@ -41,7 +65,7 @@ async function tryToLoad(name: TensorFlowEngine, load: () => Promise<unknown>): 
     registerBernoulli();
     return { loaded: true, version: module.version?.['tfjs-node'] };
   } catch (error) {
-    return explain(name, error);
+    return explain(name, what, error);
   }
 }
 
@@ -62,37 +86,27 @@ function importPackage(specifier: string): Promise<unknown> {
   return import(/* @vite-ignore */ specifier);
 }
 
-/** tfjs-node calls two functions that Node 23 took away, and TensorFlow greets on stderr unless told not to. */
-function prepareProcess(): void {
-  const legacy = util as unknown as Record<string, unknown>;
-  legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
-  legacy.isArray ??= Array.isArray;
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
-}
-
-/** Runs `body` while tfjs keeps its advice and warnings to itself. */
-export async function quietly<T>(body: () => Promise<T>): Promise<T> {
-  const before = tf.env().getBool('PROD');
-  tf.env().set('PROD', true);
-  try {
-    return await body();
-  } finally {
-    tf.env().set('PROD', before);
-  }
-}
-
-function explain(name: TensorFlowEngine, error: unknown): LoadResult {
+function explain(name: TensorFlowEngine, what: string, error: unknown): LoadResult {
   const specifier = PACKAGES[name];
+  const built = what !== specifier;
   const message = messageOf(error);
   const code = (error as { code?: unknown } | null)?.code;
   const absent = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
   if (absent && message.includes(`'${specifier}'`))
-    return failure(`${specifier} is not installed`, `npm install ${specifier}@${tf.version_core}`, error);
-  if (message.includes('tfjs_binding.node'))
-    return failure(`the native library of ${specifier} is missing`, `npm rebuild ${specifier}`, error);
+    return failure(
+      `${specifier} is not installed`,
+      `${INSTALL[name]}, or npm install ${specifier}@${tf.version_core}`,
+      error,
+    );
+  if (!built && message.includes('tfjs_binding.node'))
+    return failure(
+      `the native library of ${specifier} is missing`,
+      `${INSTALL[name]}, or npm rebuild ${specifier}`,
+      error,
+    );
   return failure(
-    `${specifier} could not be loaded (${firstLine(message)})`,
-    'mend what the message names, or run without this engine',
+    `${what} could not be loaded (${firstLine(message)})`,
+    built ? INSTALL[name] : 'mend what the message names, or run without this engine',
     error,
   );
 }

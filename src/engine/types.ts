@@ -32,6 +32,8 @@ export interface EngineReport {
   readonly version?: string | undefined;
   /** What it runs on, in words; empty when it is not available. */
   readonly detail: string;
+  /** What it could do but does not on this machine or as set, each with the reason; empty when nothing. */
+  readonly missing: readonly string[];
   /** Why it is not used or not available; undefined for the engine that is used. */
   readonly reason?: string | undefined;
   /** What to do to make it available. */

@@ -1,8 +1,9 @@
 /** What the trainer does to a module around a run: late configuration, and the modes that evaluation changes. */
-import { type LightningModule, nestedModules } from './lightning-module.ts';
+import type { LightningModule } from './lightning-module.ts';
+import { type ModuleParts, nestedModules } from './module-parts.ts';
 
 /** Notes the mode of a module and of all modules in it. Returns what puts them back. */
-export function rememberModes(module: LightningModule<never>): () => void {
+export function rememberModes(module: ModuleParts): () => void {
   const { training } = module;
   const nested = nestedModules(module).map(rememberModes);
   return () => {

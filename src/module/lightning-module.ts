@@ -2,30 +2,14 @@
  * The class that users extend: what a model computes in a step, how it is optimized, and which hooks it wants.
  * The trainer does the rest.
  */
-import type {
-  Gradients,
-  HyperParameters,
-  LogOptions,
-  LogValue,
-  ModuleView,
-  TrainerView,
-  XAxis,
-} from '../core/contracts.ts';
+import type { Gradients, LogOptions, LogValue, ModuleView, TrainerView, XAxis } from '../core/contracts.ts';
 import type * as tf from '../core/tf.ts';
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
-import { plainHyperparameters } from './hyperparameters.ts';
 import { notAttached, withoutForward } from './module-errors.ts';
 import type { ModuleHookMethods } from './module-hooks.ts';
 import type { GradientClipping, ManualOptimizer, ModuleHost, ModuleSteps, StepResult } from './module-host.ts';
+import { ModuleParts } from './module-parts.ts';
 import type { ConfiguredOptimizers } from './optimizer-config.ts';
-import {
-  type FoundVariable,
-  findNested,
-  findSubmodules,
-  findVariables,
-  type Submodule,
-  setTrainable,
-} from './variables.ts';
 
 /** Connects a module to the trainer that runs it, or disconnects it. For the trainer alone. */
 export let attachHost: (module: LightningModule<never>, host: ModuleHost | undefined) => void;
@@ -54,7 +38,7 @@ export interface LightningModule<B = unknown> extends ModuleHookMethods, ModuleS
  * ```
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
-export abstract class LightningModule<B = unknown> implements ModuleView {
+export abstract class LightningModule<B = unknown> extends ModuleParts implements ModuleView {
   /**
    * Set it to `false` to optimize by hand: `trainingStep` then calls {@link optimizers}, {@link manualBackward} and
    * `optimizer.step(gradients)`, and steps the schedulers itself. The trainer neither accumulates nor clips.
@@ -62,9 +46,6 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
   automaticOptimization = true;
   /** The x axis of metrics that are logged without one: `'step'`, `'epoch'`, `'sample'` or `'time'`. */
   defaultXAxis: XAxis = 'step';
-  #training = true;
-  #frozen = false;
-  #hparams: HyperParameters = {};
   #host: ModuleHost | undefined;
 
   static {
@@ -147,26 +128,6 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
     return manual(this.constructor.name, this.#host).backward(loss, optimizer);
   }
 
-  /** True in training, false in validation, test and prediction. Hand it to `apply`: `{ training: this.training }`. */
-  get training(): boolean {
-    return this.#training;
-  }
-
-  /**
-   * Switches to training mode, or with `false` to evaluation mode; the modules in its public fields go along. A frozen
-   * module stays in evaluation mode.
-   */
-  train(mode = true): this {
-    this.#training = mode && !this.#frozen;
-    for (const nested of nestedModules(this)) nested.train(mode);
-    return this;
-  }
-
-  /** Switches to evaluation mode: dropout off, batch norm on its running statistics. */
-  eval(): this {
-    return this.train(false);
-  }
-
   /**
    * The trainer that runs this module.
    *
@@ -203,73 +164,9 @@ export abstract class LightningModule<B = unknown> implements ModuleView {
   logDict(values: Readonly<Record<string, LogValue>>, options: LogOptions = {}): void {
     for (const [name, value] of Object.entries(values)) this.log(name, value, options);
   }
-
-  /** The hyper-parameters given to {@link saveHyperparameters}. */
-  get hparams(): HyperParameters {
-    return this.#hparams;
-  }
-
-  /**
-   * Remembers the constructor's options: they are logged, saved in checkpoints, and rebuild the module in
-   * `loadFromCheckpoint`. Values that are no JSON (models, functions) are left out.
-   */
-  saveHyperparameters(hparams: Readonly<Record<string, unknown>>): void {
-    this.#hparams = { ...this.#hparams, ...plainHyperparameters(this.constructor.name, hparams) };
-  }
-
-  /** The variables that are trained: pass them to the optimizer. */
-  parameters(): tf.Variable[] {
-    return this.foundVariables()
-      .filter((found) => found.trainable)
-      .map((found) => found.variable);
-  }
-
-  /** All variables by their path, `net.0.kernel`, moving averages included. This is what a checkpoint holds. */
-  namedVariables(): Map<string, tf.Variable> {
-    return new Map(this.foundVariables().map(({ name, variable }) => [name, variable]));
-  }
-
-  /** All variables with their names and whether they are trained. */
-  foundVariables(): FoundVariable[] {
-    return findVariables(this);
-  }
-
-  /** The parts of the module, as the model summary lists them. */
-  submodules(): Submodule[] {
-    return findSubmodules(this);
-  }
-
-  /** Stops training all of the module's layers and variables, and switches to evaluation mode. */
-  freeze(): this {
-    this.#setFrozen(true);
-    setTrainable(this, false);
-    return this.eval();
-  }
-
-  /** Trains all of the module's layers and variables again. */
-  unfreeze(): this {
-    this.#setFrozen(false);
-    setTrainable(this, true);
-    return this.train();
-  }
-
-  /** Disposes of all variables of the module. It cannot be used afterwards. */
-  dispose(): void {
-    for (const { variable } of this.foundVariables()) if (!variable.isDisposed) variable.dispose();
-  }
-
-  #setFrozen(frozen: boolean): void {
-    this.#frozen = frozen;
-    for (const nested of nestedModules(this)) nested.#setFrozen(frozen);
-  }
 }
 
 function manual(moduleName: string, host: ModuleHost | undefined): ReturnType<ModuleHost['manual']> {
   if (host === undefined) throw notAttached(moduleName);
   return host.manual();
-}
-
-/** The modules in a module's public fields. For the trainer alone. */
-export function nestedModules(module: LightningModule<never>): LightningModule<never>[] {
-  return findNested(module).filter((nested) => nested instanceof LightningModule);
 }

@@ -191,3 +191,10 @@ test('without a directory it saves below the run directory of the logger', async
   );
   module.dispose();
 });
+
+test('a time between saves: after the batch at which it has passed, and anew from there', async () => {
+  let now = 0;
+  const saves = await run({ saveTopK: -1, trainTimeInterval: '2s', clock: () => (now += 800) });
+  // The clock is read at the start and once per batch, and once more at each save.
+  expect(saves.files.map((file) => Number(/step=(\d+)/.exec(file)?.[1]))).toEqual([3, 6]);
+});

@@ -1,24 +1,17 @@
 /** The companion module: reproducible, small, and at every level as right as the composed kernels. */
 import { readFileSync } from 'node:fs';
-import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import fc from 'fast-check';
 import { Adam, AdamW, describeEngines, type Optimizer, SGD, startEngine, tf } from 'kelvin';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { binariesFromSource } from '../../scripts/build-companion.mjs';
 import { BINARIES } from '../../src/engine/wasm/companion/binaries.ts';
-import {
-  checkEnvironment,
-  companionOf,
-  LEVELS,
-  type Level,
-  levelHere,
-  limitLevel,
-} from '../../src/engine/wasm/companion/companion.ts';
+import { buildHere } from '../../src/engine/wasm/companion/companion.ts';
+import { isWanted, LEVELS, type Level, limitLevel } from '../../src/engine/wasm/companion/level.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
 import { expectClose, expectNothingLeft, howOften, normals, valueAndGradients } from './support.ts';
 
-const highest = levelHere();
-const levels = LEVELS.slice(0, LEVELS.indexOf(highest) + 1);
+const highest = LEVELS.findLast(isWanted) as Level;
+const levels = LEVELS.filter(isWanted);
 
 beforeAll(async () => {
   await startEngine({ engine: 'wasm' });
@@ -62,28 +55,9 @@ describe('levels', () => {
     limitLevel('composed');
     const composed = (await describeEngines()).find(({ name }) => name === 'wasm');
     expect(composed?.available).toBe(true);
-    expect(levelHere()).toBe('composed');
+    expect(buildHere()).toBeUndefined();
     limitLevel('simd');
-    expect(levelHere()).toBe('simd');
-  });
-});
-
-describe('a backend of the program with shared memory', () => {
-  it('has no companion, and the composed kernels run', () => {
-    const { wasm } = tf.backend() as unknown as BackendWasm;
-    const shared = Object.assign(Object.create(wasm), { asm: { memory: { buffer: new SharedArrayBuffer(8) } } });
-    expect(companionOf({ wasm: shared } as BackendWasm)).toBeUndefined();
-    expect(companionOf({ wasm } as BackendWasm)).toBeDefined();
-  });
-});
-
-describe('KELVIN_WASM', () => {
-  it('must name a level', () => {
-    const before = process.env.KELVIN_WASM;
-    process.env.KELVIN_WASM = 'fast';
-    expect(checkEnvironment).toThrow("KELVIN_WASM: expected 'composed' or 'simd' or 'relaxed', got 'fast'");
-    if (before === undefined) delete process.env.KELVIN_WASM;
-    else process.env.KELVIN_WASM = before;
+    expect(buildHere()).toBe('simd');
   });
 });
 

@@ -1,13 +1,13 @@
 /** Convolutions, depthwise convolutions and pooling on the completed wasm engine, against a reference in doubles. */
 import fc from 'fast-check';
-import { startEngine, tf } from 'kelvin';
+import { tf } from 'kelvin';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
 import * as reference from './reference.ts';
-import { expectClose, expectNothingLeft, howOften, normals, valueAndGradients } from './support.ts';
+import { expectClose, expectNothingLeft, howOften, normals, startTested, valueAndGradients } from './support.ts';
 
 beforeAll(async () => {
-  await startEngine({ engine: 'wasm' });
+  await startTested();
 });
 assertFileLeaksNothing();
 

@@ -1,11 +1,11 @@
 /** Gradients that tfjs-core lacks, against central differences on the same function. */
-import { startEngine, tf } from 'kelvin';
+import { tf } from 'kelvin';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
-import { expectClose, expectNothingLeft, normals } from './support.ts';
+import { expectClose, expectNothingLeft, normals, startTested } from './support.ts';
 
 beforeAll(async () => {
-  await startEngine({ engine: 'wasm' });
+  await startTested();
 });
 assertFileLeaksNothing();
 

@@ -1,12 +1,12 @@
 /** Gathering, segment sums, slices and copies on the completed wasm engine. */
 import fc from 'fast-check';
-import { startEngine, tf } from 'kelvin';
+import { tf } from 'kelvin';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
-import { expectClose, expectNothingLeft, howOften, normals, valueAndGradients } from './support.ts';
+import { expectClose, expectNothingLeft, howOften, normals, startTested, valueAndGradients } from './support.ts';
 
 beforeAll(async () => {
-  await startEngine({ engine: 'wasm' });
+  await startTested();
 });
 assertFileLeaksNothing();
 

@@ -1,8 +1,8 @@
 /** Whole networks of tf.layers on the completed wasm engine: their gradients against finite differences, and training. */
-import { startEngine, tf } from 'kelvin';
+import { tf } from 'kelvin';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
-import { expectClose, expectNothingLeft, normals } from './support.ts';
+import { expectClose, expectNothingLeft, normals, startTested, TESTED } from './support.ts';
 
 // Made before an engine has been started: on the pure-JavaScript one.
 const early = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2], kernelInitializer: 'zeros' })] });
@@ -10,9 +10,9 @@ const earlyInputs = tf.tensor2d([1, 2, 3, 4, 5, 7], [3, 2]);
 const earlyTargets = tf.tensor2d([5, 11, 19], [3, 1]);
 
 beforeAll(async () => {
-  expect(tf.getBackend()).not.toBe('wasm');
-  await startEngine({ engine: 'wasm' });
-  expect(tf.getBackend()).toBe('wasm');
+  expect(tf.getBackend()).not.toBe(TESTED);
+  await startTested();
+  expect(tf.getBackend()).toBe(TESTED);
 });
 
 describe('before the start', () => {

@@ -30,7 +30,8 @@ describe('before the first start', () => {
       available: true,
       used: false,
       version: '4.22.0',
-      detail: expect.stringMatching(/SIMD, 1 thread$/),
+      detail: expect.stringMatching(/SIMD, \d+ threads?$/),
+      missing: expect.any(Array),
       reason: 'no engine has been started yet',
     });
     expect(tf.getBackend()).toBe('cpu');
@@ -71,7 +72,7 @@ describe('an engine that cannot be started says why', () => {
     expect((error as BackendError).cause).toBe(cause);
     expect((error as BackendError).message).toMatchInlineSnapshot(`
       "engine 'tensorflow' cannot be started: @tensorflow/tfjs-node is not installed.
-        help: npm install @tensorflow/tfjs-node@4.22.0"
+        help: kelvin native install, or npm install @tensorflow/tfjs-node@4.22.0"
     `);
   });
 
@@ -79,7 +80,7 @@ describe('an engine that cannot be started says why', () => {
     const load = () => Promise.reject(new Error('The addon (tfjs_binding.node) can not be found at path: x\nmore'));
     expect(await messageOf(startEngine({ engine: 'tensorflow-gpu', load }))).toMatchInlineSnapshot(`
       "engine 'tensorflow-gpu' cannot be started: the native library of @tensorflow/tfjs-node-gpu is missing.
-        help: npm rebuild @tensorflow/tfjs-node-gpu"
+        help: kelvin native install --gpu, or npm rebuild @tensorflow/tfjs-node-gpu"
     `);
   });
 
@@ -117,7 +118,7 @@ describe('starting', () => {
     expect(first).toEqual({
       name: 'wasm',
       backend: 'wasm',
-      detail: expect.stringMatching(/SIMD, 1 thread$/),
+      detail: expect.stringMatching(/SIMD, \d+ threads?$/),
       cheapReads: true,
     });
     expect(second).toBe(first);

@@ -1,6 +1,12 @@
 /** What the engine tests share: random values, closeness, and a look for leaks below the level of tensors. */
-import { Random, tf } from 'kelvin';
+import { type EngineName, Random, startEngine, tf } from 'kelvin';
 import { expect } from 'vitest';
+
+/** The engine that the suites run on: the embedded one, or the one that `npm run test:native` names. */
+export const TESTED = (process.env.KELVIN_TEST_ENGINE ?? 'wasm') as EngineName;
+
+/** Starts it. */
+export const startTested = () => startEngine({ engine: TESTED });
 
 /** Normal values, rounded to single precision, as the engine will see them. */
 export function normals(seed: number, length: number): Float32Array {

@@ -1,56 +1,13 @@
 /** A run leaves no tensor behind: not in many steps, and not when anything at all throws. */
-import {
-  type Callback,
-  DataLoader,
-  Dropout,
-  HOOK_NAMES,
-  HOOKS,
-  type HookName,
-  hookMethod,
-  type LoggerLike,
-  ModelCheckpoint,
-  type ModuleView,
-  Trainer,
-  tf,
-} from 'kelvin';
+import { DataLoader, type LoggerLike, ModelCheckpoint, type ModuleView, Trainer, tf } from 'kelvin';
 import { expect, test } from 'vitest';
 import { BoringModule, bare, boringLoader } from '../support/boring.ts';
 import { freshDirectory } from '../support/files.ts';
-import { messageFrom } from '../support/messages.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
 
+import { Wasteful } from '../support/wasteful.ts';
+
 assertFileLeaksNothing();
-
-/** Makes more tensors than it has to, returns some, logs by step and epoch. */
-class Wasteful extends BoringModule {
-  readonly dropout = new Dropout({ rate: 0.5 });
-
-  override trainingStep(batch: Parameters<BoringModule['trainingStep']>[0]): never {
-    const noise = tf.randomNormal([3, 3]);
-    const dropped = this.dropout.apply(batch.x, { training: this.training }) as tf.Tensor2D;
-    const loss = super.trainingStep({ ...batch, x: dropped });
-    this.log('both', loss, { onStep: true, onEpoch: true });
-    return {
-      loss,
-      batch,
-      noise: [noise, { map: new Map([['x', tf.add(noise, 1)]]) }],
-      weights: this.parameters()[0],
-    } as never;
-  }
-
-  override validationStep(batch: Parameters<BoringModule['validationStep']>[0]): never {
-    super.validationStep(batch);
-    return { batch, made: new Holder(tf.ones([2])), kept: tf.zeros([1]) } as never;
-  }
-}
-
-/** A class of the user's own with a tensor in it. */
-class Holder {
-  readonly tensor: tf.Tensor;
-  constructor(tensor: tf.Tensor) {
-    this.tensor = tensor;
-  }
-}
 
 test('the number of tensors is flat over 2000 steps', () =>
   expectNoLeak(async () => {
@@ -82,91 +39,6 @@ test('batches that the loader gives again and again are left alone, also when a 
     tf.dispose(batches as never);
     module.dispose();
   }));
-
-const path = `${freshDirectory()}/start.ckpt`;
-
-/** All that a trainer can do, so that every hook is called. */
-async function doEverything(module: BoringModule, options: object): Promise<void> {
-  const quiet = { barebones: false, enableProgressBar: false, enableModelSummary: false, enableCheckpointing: false };
-  const trainer = new Trainer({ ...bare, ...quiet, logger: false, handleSignals: true, ...options });
-  const train = boringLoader(6);
-  await trainer.fit(module, train, boringLoader(2));
-  await trainer.saveCheckpoint(path);
-  await trainer.test(module, boringLoader(1), { ckptPath: path });
-  await trainer.predict(module, boringLoader(2), { returnPredictions: false });
-  trainer.maxEpochs = 3;
-  trainer.once('trainBatchEnd', () => void process.emit('SIGINT'));
-  await trainer.fit(module, train);
-}
-
-type Failing = () => unknown;
-const failures: Record<string, Failing> = {
-  throws: () => {
-    throw new Error('boom');
-  },
-  rejects: () => Promise.reject(new Error('boom')),
-};
-
-for (const [how, fail] of Object.entries(failures)) {
-  test.for(HOOK_NAMES.filter((name) => HOOKS[name].receivers !== 'M'))(
-    `%s of a callback ${how}: nothing is left`,
-    (name) =>
-      expectNoLeak(async () => {
-        const module = new Wasteful();
-        await failsWith(module, name, how, {
-          callbacks: { [hookMethod(name)]: fail } as Callback,
-          accumulateGradBatches: 3,
-          maxEpochs: 2,
-        });
-        module.dispose();
-      }),
-  );
-
-  test.for(HOOK_NAMES.filter((name) => HOOKS[name].receivers !== 'C'))(
-    `%s of the module ${how}: nothing is left`,
-    (name) =>
-      expectNoLeak(async () => {
-        const module = Object.assign(new Wasteful(), { [hookMethod(name)]: fail });
-        await failsWith(module, name, how, { accumulateGradBatches: 2, maxEpochs: 2 });
-        module.dispose();
-      }),
-  );
-}
-
-async function failsWith(module: BoringModule, name: HookName, how: string, options: object): Promise<void> {
-  const message = await messageFrom(() => doEverything(module, options));
-  if (name === 'exception') expect(message).toBe('nothing was thrown');
-  else if (HOOKS[name].synchronous && how === 'rejects') expect(message).toContain('[asynchronous-hook]');
-  else expect(message).toBe('Error boom');
-}
-
-const steps = [
-  'trainingStep',
-  'validationStep',
-  'testStep',
-  'predictStep',
-  'configureOptimizers',
-  'configureModel',
-  'configureCallbacks',
-  'configureGradientClipping',
-  'optimizerStep',
-];
-
-test.for(steps)('%s throws: nothing is left', (step) =>
-  expectNoLeak(async () => {
-    const module = new Wasteful();
-    const own = (module as never as Record<string, (...args: unknown[]) => unknown>)[step];
-    const isStep = step.endsWith('Step') && step !== 'optimizerStep';
-    Object.assign(module, {
-      [step]: (...args: unknown[]) => {
-        if (isStep) own?.apply(module, args);
-        throw new Error('boom');
-      },
-    });
-    expect(await messageFrom(() => doEverything(module, { maxEpochs: 2 }))).toBe('Error boom');
-    module.dispose();
-  }),
-);
 
 test('steps that return nothing leave nothing of their forward pass', () =>
   expectNoLeak(async () => {

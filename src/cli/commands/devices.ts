@@ -14,6 +14,8 @@ export function devices(settings: GeneralSettings, { io }: Context): Promise<Exi
     const reports = await describeEngines();
     const rows = reports.map((report) => [report.name, stateOf(report), report.version ?? '', report.detail]);
     say(io, formatTable(['engine', 'state', 'version', 'runs on'], rows, ['left', 'left', 'left', 'left']));
+    for (const { name, missing } of reports)
+      if (missing.length > 0) say(io, '', `${name} runs without`, ...missing.map((one) => `  ${one}`));
     for (const { name, used, reason, remedy } of reports) {
       if (used || reason === undefined) continue;
       say(io, '', `${name}: ${reason}`, ...(remedy === undefined ? [] : [`  help: ${remedy}`]));

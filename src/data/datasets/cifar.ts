@@ -5,10 +5,11 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { cacheDirectory } from '../../core/cache.ts';
 import { DataError } from '../../core/errors.ts';
 import { anyThat, flag, parseOptions, positiveNumber, text } from '../../core/options.ts';
 import { readArchive } from '../files/archive.ts';
-import { cacheDirectory, dataDirectories } from '../files/cache.ts';
+import { dataDirectories } from '../files/cache.ts';
 import { download, type Fetch, sha256OfFile } from '../files/download.ts';
 import { ArrayDataset, type ImageColumns } from './array-dataset.ts';
 import type { DownloadProgress, ImageSplits } from './mnist.ts';

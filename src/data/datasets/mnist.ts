@@ -4,9 +4,10 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { cacheDirectory } from '../../core/cache.ts';
 import { DataError } from '../../core/errors.ts';
 import { anyThat, flag, parseOptions, positiveNumber, text } from '../../core/options.ts';
-import { cacheDirectory, dataDirectories } from '../files/cache.ts';
+import { dataDirectories } from '../files/cache.ts';
 import { type DownloadResult, download, type Fetch } from '../files/download.ts';
 import type { ArrayDataset, ImageColumns } from './array-dataset.ts';
 import { idxImages } from './idx.ts';

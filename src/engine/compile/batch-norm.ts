@@ -33,7 +33,7 @@ export function withWholeBatchNorm(): () => void {
   prototype.call = function (inputs, kwargs) {
     const x = Array.isArray(inputs) ? (inputs[0] as tf.Tensor) : inputs;
     const isLast = this.axis === -1 || this.axis === x.rank - 1;
-    const fits = kwargs.training === true && isLast && (x.rank === 2 || x.rank === 4) && x.dtype === 'float32';
+    const fits = kwargs.training === true && isLast && x.rank >= 2 && x.size > 0 && x.dtype === 'float32';
     return fits ? tf.tidy(() => normalize(this, x)) : call.call(this, inputs, kwargs);
   };
   return () => {

@@ -17,6 +17,8 @@ export type Compute<A extends Attributes> = (inputs: Record<string, Info>, attrs
 export interface Allocator {
   _malloc(bytes: number): number;
   _free(address: number): void;
+  /** The whole memory. It is another array after the memory has grown. */
+  readonly HEAP32: Int32Array;
 }
 
 /** The allocator, which the backend's types leave out. */

@@ -4,8 +4,9 @@
 import { messageOf } from '../../core/errors.ts';
 import * as tf from '../../core/tf.ts';
 import type { LoadResult } from '../types.ts';
-import { checkEnvironment } from './companion/companion.ts';
+import { checkEnvironment } from './companion/level.ts';
 import { completeWasm } from './complete.ts';
+import { replaceStart } from './shared-memory.ts';
 
 let remembered: Promise<LoadResult> | undefined;
 
@@ -18,9 +19,10 @@ export async function loadWasm(): Promise<LoadResult> {
 
 async function load(): Promise<LoadResult> {
   try {
-    const { version_wasm: version } = await import('@tensorflow/tfjs-backend-wasm');
+    const { BackendWasm, version_wasm: version } = await import('@tensorflow/tfjs-backend-wasm');
     await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
     completeWasm();
+    replaceStart(BackendWasm as never);
     return { loaded: true, version };
   } catch (cause) {
     const reason = `the embedded engine could not be loaded (${messageOf(cause)})`;

@@ -2,7 +2,7 @@
 import { sameShape } from '../graph.ts';
 import type { Rule } from '../simplify.ts';
 
-/** Identity, casts to the dtype that is there, reshapes of reshapes, tiles that repeat nothing. */
+/** Identity, casts to the dtype that is there, reshapes of reshapes, tiles that repeat nothing or single elements. */
 export const shapes: Rule = ({ op, outputs: [out] }, { x }, build) => {
   if (x === undefined || out === undefined) return undefined;
   switch (op) {
@@ -18,8 +18,11 @@ export const shapes: Rule = ({ op, outputs: [out] }, { x }, build) => {
       if (below === undefined) return undefined;
       return [build.one('Reshape', { x: below }, { shape: [...out.shape] }, out)];
     }
-    case 'Tile':
-      return sameShape(x.shape, out.shape) ? [x] : undefined;
+    case 'Tile': {
+      if (sameShape(x.shape, out.shape)) return [x];
+      const spreads = x.shape.every((size, i) => size === 1 || size === out.shape[i]);
+      return spreads ? [build.one('BroadcastTo', { x }, { shape: [...out.shape] }, out)] : undefined;
+    }
     default:
       return undefined;
   }

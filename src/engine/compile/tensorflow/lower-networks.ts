@@ -181,11 +181,11 @@ export const NETWORK_LOWERINGS: Readonly<Record<string, Lower>> = {
 
 const normAttrs = (epsilon: number): Attributes => ({ T: float, U: float, ...NHWC, epsilon: { f: epsilon } });
 
-/** Rows of features as images of one pixel: the fused operation takes images only. */
+/** Features of any shape as images of one pixel: the fused operation takes images only. */
 function asImages({ graph }: Lowering, value: Value, name: string): string {
   if (value.shape.length === 4) return name;
-  const [rows, channels] = value.shape as [number, number];
-  return graph.node('Reshape', [name, graph.ints([rows, 1, 1, channels])], { T: float, Tshape: { type: 'int32' } });
+  const channels = value.shape.at(-1) as number;
+  return graph.node('Reshape', [name, graph.ints([sizeOf(value) / channels, 1, 1, channels])], { T: float, Tshape: { type: 'int32' } });
 }
 
 function backFrom({ graph }: Lowering, value: Value, name: string): string {

@@ -2,10 +2,12 @@
  * The companion module: SIMD kernels for training that share the memory of tfjs's wasm backend. Which of its builds
  * runs depends on what the machine has; without SIMD there is none, and the composed kernels run instead.
  */
+import { setFlagsFromString } from 'node:v8';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { ConfigError, show } from '../../../core/errors.ts';
 import * as tf from '../../../core/tf.ts';
 import { BINARIES } from './binaries.ts';
+import { isWanted } from './level.ts';
+import { ThreadPool } from './thread-pool.ts';
 
 /** What of WebAssembly's interface is used here: Node's types leave it to the browser's. */
 interface WebAssemblyInterface {
@@ -16,26 +18,27 @@ interface WebAssemblyInterface {
 
 const wasmInterface = (globalThis as unknown as { WebAssembly: WebAssemblyInterface }).WebAssembly;
 
-/** How far the embedded engine goes, lowest first. */
-export const LEVELS = ['composed', 'simd', 'relaxed'] as const;
+/** The companion's builds: for any SIMD, and for fused multiply-add. */
+export const BUILDS = ['simd', 'relaxed'] as const;
 
-/** `'composed'`: kernels of the backend only; `'simd'`: with the companion; `'relaxed'`: with its build for fused multiply-add. */
-export type Level = (typeof LEVELS)[number];
+export type Build = (typeof BUILDS)[number];
 
-/** What the module exports: addresses are bytes, flags are 0 or 1. See companion/index.ts. */
+/** The module's routines: addresses are bytes, flags are 0 or 1. See companion/index.ts. */
 export interface Companion {
-  readonly level: Level;
+  readonly build: Build;
   readonly run: Readonly<Record<Routine, (...args: number[]) => void>>;
+  /** The threads that share the work, where the backend's memory can be shared. */
+  readonly pool: ThreadPool | undefined;
 }
 
-type Routine =
-  | 'geometry'
+export type Routine =
   | 'convolution'
   | 'convolutionFilterGradient'
   | 'depthwise'
   | 'depthwiseFilterGradient'
   | 'packColumns'
   | 'matMul'
+  | 'matMulColumns'
   | 'clippedGradient'
   | 'clip'
   | 'maximum'
@@ -54,34 +57,29 @@ type Routine =
   | 'adam'
   | 'sgd';
 
-const modules = new Map<Level, object | undefined>();
-const instances = new WeakMap<object, Map<Level, Companion | undefined>>();
+const modules = new Map<string, object | undefined>();
+const instances = new WeakMap<object, Map<Build, Companion>>();
 
-let wanted: Level = levelOfEnvironment();
-
-/** Holds the engine below a level, or lets it go up to the highest again: for tests and comparisons. */
-export function limitLevel(level: Level): void {
-  wanted = level;
+/** The best of the companion's builds that this machine can run and that is asked for. */
+export function buildHere(): Build | undefined {
+  return BUILDS.findLast((build) => isWanted(build) && moduleFor(build));
 }
 
-/** The highest level that this machine has, at most the one asked for. */
-export function levelHere(): Level {
-  for (const level of [...LEVELS].reverse())
-    if (LEVELS.indexOf(level) <= LEVELS.indexOf(wanted) && (level === 'composed' || moduleFor(level))) return level;
-  return 'composed';
-}
+/** Whether this machine can run a build. */
+export const runsHere = (build: Build): boolean => moduleFor(build) !== undefined;
 
-/**
- * The companion of a backend, made at its first use; undefined where there is none, as for a threaded backend that the
- * program brings: its memory is shared, which these builds are not for.
- */
+/** The companion of a backend, made at its first use; undefined where there is none. */
 export function companionOf({ wasm }: BackendWasm): Companion | undefined {
-  const level = levelHere();
-  if (level === 'composed') return undefined;
-  const known = instances.get(wasm) ?? new Map<Level, Companion | undefined>();
+  const build = buildHere();
+  if (!build) return undefined;
+  const known = instances.get(wasm) ?? new Map<Build, Companion>();
   instances.set(wasm, known);
-  if (!known.has(level)) known.set(level, instantiate(level, wasm));
-  return known.get(level);
+  let companion = known.get(build);
+  if (!companion) {
+    companion = instantiate(build, wasm);
+    known.set(build, companion);
+  }
+  return companion;
 }
 
 /** Whether the current backend is the wasm one, with a companion. */
@@ -89,32 +87,44 @@ export function hasCompanion(): boolean {
   return tf.getBackend() === 'wasm' && companionOf(tf.backend() as unknown as BackendWasm) !== undefined;
 }
 
-function instantiate(level: Exclude<Level, 'composed'>, wasm: object): Companion | undefined {
-  const memory = (wasm as { asm?: { memory?: { buffer: unknown } } }).asm?.memory;
-  if (!memory || memory.buffer instanceof SharedArrayBuffer) return undefined;
-  const { exports } = new wasmInterface.Instance(moduleFor(level) as object, { env: { memory } });
-  return { level, run: exports as Companion['run'] };
+/** Whether a backend's memory can be shared by threads. */
+export const isShared = (wasm: object): boolean => memoryOf(wasm).buffer instanceof SharedArrayBuffer;
+
+/** Ends the threads of a backend that is done with. */
+export function closeThreads(wasm: object): void {
+  for (const { pool } of instances.get(wasm)?.values() ?? []) pool?.close();
+  instances.delete(wasm);
 }
 
-function moduleFor(level: Exclude<Level, 'composed'>): object | undefined {
-  if (!modules.has(level)) {
-    const binary = Buffer.from(BINARIES[level], 'base64');
-    modules.set(level, wasmInterface.validate(binary) ? new wasmInterface.Module(binary) : undefined);
+interface Memory {
+  readonly buffer: ArrayBufferLike;
+}
+
+/** A backend's memory, which the module exports, or brings along where it is shared. */
+function memoryOf(wasm: object): Memory {
+  const { asm, wasmMemory } = wasm as { asm: { memory?: Memory }; wasmMemory?: Memory };
+  return (wasmMemory ?? asm.memory) as Memory;
+}
+
+function instantiate(build: Build, wasm: object): Companion {
+  const memory = memoryOf(wasm);
+  const shared = isShared(wasm);
+  const module = moduleFor(shared ? `${build}Shared` : build) as object;
+  const { exports } = new wasmInterface.Instance(module, { env: { memory } });
+  const run = exports as Companion['run'];
+  return { build, run, pool: shared ? new ThreadPool(module, memory, run) : undefined };
+}
+
+function moduleFor(build: keyof typeof BINARIES): object | undefined {
+  if (!modules.has(build)) {
+    const binary = Buffer.from(BINARIES[build], 'base64');
+    if (build.startsWith('relaxed')) allowRelaxedSimd();
+    modules.set(build, wasmInterface.validate(binary) ? new wasmInterface.Module(binary) : undefined);
   }
-  return modules.get(level);
+  return modules.get(build);
 }
 
-function levelOfEnvironment(): Level {
-  return LEVELS.find((level) => level === process.env.KELVIN_WASM) ?? 'relaxed';
-}
-
-/** @throws ConfigError `invalid-option` when the environment variable `KELVIN_WASM` names no level */
-export function checkEnvironment(): void {
-  const named = process.env.KELVIN_WASM;
-  if (!named || LEVELS.some((level) => level === named)) return;
-  throw new ConfigError('environment variable KELVIN_WASM', {
-    code: 'invalid-option',
-    expected: LEVELS.map((level) => `'${level}'`).join(' or '),
-    got: show(named),
-  });
+/** Node 20 has relaxed SIMD behind a flag of V8, which its WebAssembly decoder looks at whenever it meets a module. */
+function allowRelaxedSimd(): void {
+  if (process.versions.node.startsWith('20.')) setFlagsFromString('--experimental-wasm-relaxed-simd');
 }

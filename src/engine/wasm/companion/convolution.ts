@@ -1,19 +1,21 @@
 /** Convolutions and their gradients on the companion, with dilation, strides and padding in any combination. */
 import * as tf from '../../../core/tf.ts';
-import type { Sliding } from '../convolution.ts';
 import type { Info } from '../kernels.ts';
-import { accelerate, type Bench, isFloat, PRODUCT_SCRATCH, panelBytes, sizeOf, zeroed } from './accelerate.ts';
-import { finish } from './mat-mul.ts';
+import { accelerate, type Bench, isFloat, panelBytes, sizeOf } from './accelerate.ts';
+import { END, START } from './arguments.ts';
+import {
+  channelsLast,
+  type Dilated,
+  type FilterAttrs,
+  type Geometry,
+  geometryOf,
+  type InputAttrs,
+  lookBackward,
+  lookForward,
+} from './geometry.ts';
+import { finish, shareRows } from './mat-mul.ts';
 
-type Dilated = Sliding & {
-  readonly dataFormat?: string | undefined;
-  readonly dilations?: number | [number, number] | undefined;
-};
-type InputAttrs = Dilated & { readonly inputShape: number[] };
-type FilterAttrs = Dilated & { readonly filterShape: number[] };
-type Geometry = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
-
-/** Registers both convolutions, their gradients and their fused forms. */
+/** Registers the convolution, its gradients and its fused form. */
 export function accelerateConvolution(): void {
   accelerate<tf.Conv2DAttrs>(tf.Conv2D, ({ x, filter }, attrs, bench) =>
     forward(x as Info, filter as Info, attrs, bench),
@@ -23,71 +25,12 @@ export function accelerateConvolution(): void {
     const y = forward(x, filter, attrs, bench);
     return y && finish(y, { bias, preluActivationWeights }, attrs, bench.work);
   });
-  accelerate<tf.DepthwiseConv2dNativeAttrs>(tf.DepthwiseConv2dNative, depthwiseForward);
-  accelerate<InputAttrs>(tf.DepthwiseConv2dNativeBackpropInput, depthwiseInputGradient);
-  accelerate<tf.FusedDepthwiseConv2DAttrs>(tf.FusedDepthwiseConv2D, (inputs, attrs, { work }) => {
-    const { x, filter, bias, preluActivationWeights } = inputs as { x: Info; filter: Info } & Record<string, Info>;
-    const y = work.run(tf.DepthwiseConv2dNative, { x, filter }, attrs);
-    return finish(y, { bias, preluActivationWeights }, attrs, work);
-  });
   accelerate<InputAttrs>(tf.Conv2DBackpropInput, inputGradient);
   accelerate<FilterAttrs>(tf.Conv2DBackpropFilter, filterGradient);
-  accelerate<FilterAttrs>(tf.DepthwiseConv2dNativeBackpropFilter, depthwiseFilterGradient);
 }
 
-const channelsLast = ({ dataFormat }: Dilated): boolean => dataFormat === undefined || dataFormat === 'NHWC';
-
-/** The geometry of a convolution over [batch, height, width, channels]. */
-function geometryOf(input: number[], filter: number[], attrs: Dilated, depthwise = false): Geometry {
-  const { strides, dilations, pad, dimRoundingMode } = attrs;
-  const shapes = [input, filter] as [[number, number, number, number], [number, number, number, number]];
-  return tf.backend_util.computeConv2DInfo(...shapes, strides, dilations ?? 1, pad, dimRoundingMode, depthwise);
-}
-
-function depthwiseForward(inputs: Record<string, Info>, attrs: Dilated, bench: Bench): Info | undefined {
-  const { x, filter } = inputs as { x: Info; filter: Info };
-  const g = geometryOf(x.shape, filter.shape, attrs, true);
-  if (!isFloat(x) || !isFloat(filter) || !channelsLast(attrs) || g.inChannels !== g.outChannels) return undefined;
-  const { run, work } = bench;
-  const out = work.allocate(g.outShape);
-  setForward(bench, g);
-  const positions = g.batchSize * g.outHeight * g.outWidth;
-  run.depthwise(work.address(x), work.address(filter), work.address(out), 0, positions);
-  return out;
-}
-
-function depthwiseInputGradient(inputs: Record<string, Info>, attrs: InputAttrs, bench: Bench): Info | undefined {
-  const { dy, filter } = inputs as { dy: Info; filter: Info };
-  const g = geometryOf(attrs.inputShape, filter.shape, attrs, true);
-  if (!isFloat(dy) || !isFloat(filter) || g.inChannels !== g.outChannels) return undefined;
-  const { run, work } = bench;
-  const out = work.allocate(attrs.inputShape);
-  setBackward(bench, g);
-  const pixels = g.batchSize * g.inHeight * g.inWidth;
-  run.depthwise(work.address(dy), work.address(filter), work.address(out), 0, pixels);
-  return out;
-}
-
-/**
- * Tells the companion to look at the output gradient from the image, its pixels a stride apart: pixel y of the image was
- * seen by output row (y + padding - tap · dilation) / stride.
- */
-function setBackward({ run }: Bench, g: Geometry): void {
-  run.geometry(
-    ...[g.outHeight, g.outWidth, g.outChannels, g.strideHeight, g.strideWidth],
-    ...[g.inHeight, g.inWidth, 1, 1, g.padInfo.top, g.padInfo.left],
-    ...[g.filterHeight, g.filterWidth, -g.dilationHeight, -g.dilationWidth],
-  );
-}
-
-/** Tells the companion to look at the image as the forward pass does. */
-function setForward({ run }: Bench, g: Geometry): void {
-  run.geometry(
-    ...[g.inHeight, g.inWidth, g.inChannels, 1, 1],
-    ...[g.outHeight, g.outWidth, g.strideHeight, g.strideWidth, -g.padInfo.top, -g.padInfo.left],
-    ...[g.filterHeight, g.filterWidth, g.dilationHeight, g.dilationWidth],
-  );
-}
+/** Nanoseconds that so many multiplications take one thread, about. */
+const timeOf = (multiplications: number): number => multiplications / 12;
 
 function forward(x: Info, filter: Info, attrs: Dilated, bench: Bench): Info | undefined {
   if (!isFloat(x) || !isFloat(filter) || !channelsLast(attrs)) return undefined;
@@ -96,18 +39,31 @@ function forward(x: Info, filter: Info, attrs: Dilated, bench: Bench): Info | un
   const { run, work } = bench;
   const out = work.allocate(g.outShape);
   const depth = g.filterHeight * g.filterWidth * g.inChannels;
-  const panels = work.reserve(panelBytes(depth, g.outChannels) + PRODUCT_SCRATCH);
-  const scratch = panels + panelBytes(depth, g.outChannels);
+  const panels = work.reserve(panelBytes(depth, g.outChannels));
   run.packColumns(work.address(filter), panels, depth, g.outChannels, g.outChannels, 0, 0, depth);
   const positions = g.batchSize * g.outHeight * g.outWidth;
   const pointwise = depth === g.inChannels && positions === g.batchSize * g.inHeight * g.inWidth;
   const [from, to] = [work.address(x), work.address(out)];
-  if (pointwise) run.matMul(from, panels, to, g.outChannels, depth, depth, 0, 0, positions, scratch);
-  else {
-    setForward(bench, g);
-    run.convolution(from, panels, to, g.outChannels, 0, positions, scratch);
-  }
+  if (pointwise) shareRows(bench, { a: from, panels, c: to, m: positions, k: depth, n: g.outChannels });
+  else slide(bench, lookForward(bench, g), { from, panels, to, positions, depth, columns: g.outChannels });
   return out;
+}
+
+interface Slide {
+  readonly from: number;
+  readonly panels: number;
+  readonly to: number;
+  readonly positions: number;
+  readonly depth: number;
+  readonly columns: number;
+}
+
+/** Patches times packed filters, shared out by positions. */
+function slide(bench: Bench, geometry: number, { from, panels, to, positions, depth, columns }: Slide): void {
+  bench.share('convolution', { units: positions, time: timeOf(positions * depth * columns), align: 96 }, [
+    ...[geometry, from, panels, to, columns],
+    ...[START, END, bench.productScratch()],
+  ]);
 }
 
 function inputGradient(inputs: Record<string, Info>, attrs: InputAttrs, bench: Bench): Info | undefined {
@@ -120,47 +76,57 @@ function inputGradient(inputs: Record<string, Info>, attrs: InputAttrs, bench: B
   const out = work.allocate(attrs.inputShape);
   const taps = g.filterHeight * g.filterWidth;
   const depth = taps * outChannels;
-  const panels = work.reserve(panelBytes(depth, inChannels) + PRODUCT_SCRATCH);
-  const scratch = panels + panelBytes(depth, inChannels);
+  const panels = work.reserve(panelBytes(depth, inChannels));
   const weights = work.address(filter);
   for (let tap = 0; tap < taps; tap++) {
     const at = weights + tap * inChannels * outChannels * 4;
     run.packColumns(at, panels, outChannels, inChannels, outChannels, 1, tap * outChannels, depth);
   }
-  setBackward(bench, g);
-  const pixels = batchSize * inHeight * inWidth;
-  run.convolution(work.address(dy), panels, work.address(out), inChannels, 0, pixels, scratch);
+  const [from, to] = [work.address(dy), work.address(out)];
+  const positions = batchSize * inHeight * inWidth;
+  slide(bench, lookBackward(bench, g), { from, panels, to, positions, depth, columns: inChannels });
   return out;
 }
+
+/** Filters up to this many values are summed in segments of the positions, each on its own; larger ones are shared out by rows. */
+const LARGE_FILTER = 1 << 18;
 
 function filterGradient(inputs: Record<string, Info>, attrs: FilterAttrs, bench: Bench): Info | undefined {
   const { x, dy } = inputs as { x: Info; dy: Info };
   if (!isFloat(x) || !isFloat(dy) || !channelsLast(attrs)) return undefined;
   const g = geometryOf(x.shape, attrs.filterShape, attrs);
-  const { run, work } = bench;
+  const { work } = bench;
   const out = work.allocate(attrs.filterShape);
-  const to = zeroed(out, work);
-  if (sizeOf(dy.shape) === 0 || sizeOf(out.shape) === 0) return out;
-  const panels = work.reserve(panelBytes(256, g.outChannels) + PRODUCT_SCRATCH);
-  setForward(bench, g);
+  const size = sizeOf(out.shape);
+  if (sizeOf(dy.shape) === 0 || size === 0) {
+    work.floats(out).fill(0);
+    return out;
+  }
+  // The segments depend on sizes alone, so that sums come out the same on any number of threads.
   const positions = g.batchSize * g.outHeight * g.outWidth;
-  const scratch = panels + panelBytes(256, g.outChannels);
-  const [from, gradient] = [work.address(x), work.address(dy)];
-  run.convolutionFilterGradient(from, gradient, to, g.outChannels, 0, positions, panels, scratch);
+  const segments = size > LARGE_FILTER ? 1 : Math.min(8, Math.ceil(positions / 2048));
+  const parts = segments === 1 ? work.address(out) : work.reserve(segments * size * 4);
+  multiplyPatches(g, { x: work.address(x), dy: work.address(dy), parts }, segments, bench);
+  if (segments > 1) {
+    const to = work.address(out);
+    bench.run.sumColumns(parts, to, work.reserve(size * 8), segments, size, size, 1);
+  }
   return out;
 }
 
-function depthwiseFilterGradient(inputs: Record<string, Info>, attrs: FilterAttrs, bench: Bench): Info | undefined {
-  const { x, dy } = inputs as { x: Info; dy: Info };
-  const g = geometryOf(x.shape, attrs.filterShape, attrs, true);
-  if (!isFloat(x) || !isFloat(dy) || g.inChannels !== g.outChannels) return undefined;
-  const { run, work } = bench;
-  const out = work.allocate(attrs.filterShape);
-  const to = zeroed(out, work);
-  run.depthwiseFilterGradient(
-    ...[work.address(x), work.address(dy), to, g.inHeight, g.inWidth, g.inChannels, g.outHeight, g.outWidth],
-    ...[g.filterHeight, g.filterWidth, g.strideHeight, g.strideWidth, g.dilationHeight, g.dilationWidth],
-    ...[g.padInfo.top, g.padInfo.left, 0, g.batchSize],
-  );
-  return out;
+function multiplyPatches(
+  g: Geometry,
+  { x, dy, parts }: { readonly x: number; readonly dy: number; readonly parts: number },
+  segments: number,
+  bench: Bench,
+): void {
+  const positions = g.batchSize * g.outHeight * g.outWidth;
+  const rows = g.filterHeight * g.filterWidth * g.inChannels;
+  const time = timeOf(positions * rows * g.outChannels);
+  const [byRow, units, align] = segments === 1 ? [true, rows, 96] : [false, segments, 1];
+  bench.share('convolutionFilterGradient', { units, time, align }, [
+    ...[lookForward(bench, g), x, dy, parts, g.outChannels, positions, Math.ceil(positions / segments)],
+    ...(byRow ? [0, 1, START, END] : [START, END, 0, rows]),
+    ...[bench.reserveEach(panelBytes(256, g.outChannels)), bench.productScratch()],
+  ]);
 }

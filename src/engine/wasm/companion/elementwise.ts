@@ -1,9 +1,10 @@
 /** Kernels that go element by element: what passes NaN on where the backend's own hide it, and select. */
 import { offerFused } from '../../../core/fused.ts';
 import * as tf from '../../../core/tf.ts';
-import { complete, type Info, type Workspace } from '../kernels.ts';
-import { accelerate, type Bench, isFloat, sizeOf } from './accelerate.ts';
-import { type Companion, companionOf, hasCompanion } from './companion.ts';
+import type { Info, Workspace } from '../kernels.ts';
+import { accelerate, addKernel, type Bench, isFloat, sizeOf } from './accelerate.ts';
+import { along, COUNT } from './arguments.ts';
+import { hasCompanion, type Routine } from './companion.ts';
 
 /** Registers Relu, Relu6, ClipByValue, Maximum, Minimum, Select, and the gradient of relu and relu6. */
 export function accelerateElementwise(): void {
@@ -15,33 +16,37 @@ export function accelerateElementwise(): void {
   accelerate<object>(tf.Maximum, ({ a, b }, _, bench) => extreme(a as Info, b as Info, bench, 'maximum'));
   accelerate<object>(tf.Minimum, ({ a, b }, _, bench) => extreme(a as Info, b as Info, bench, 'minimum'));
   accelerate<object>(tf.Select, select);
-  complete<{ low: number; high: number }>('KelvinClippedGrad', ({ x, dy }, { low, high }, work) => {
-    const { run } = companionOf(work.backend) as Companion;
-    const [input, gradient] = [x as Info, dy as Info];
-    const out = work.allocate(input.shape);
-    const size = sizeOf(input.shape);
-    if (size > 0) run.clippedGradient(work.address(input), work.address(gradient), work.address(out), size, low, high);
-    return out;
-  });
+  addKernel<{ low: number; high: number }>('KelvinClippedGrad', ({ x, dy }, { low, high }, bench) =>
+    walk(bench, 'clippedGradient', [x as Info, dy as Info], [low, high]),
+  );
   offerFused('KelvinClippedGrad', hasCompanion);
 }
 
-function clip(x: Info, low: number, high: number, { run, work }: Bench): Info | undefined {
-  const size = sizeOf(x.shape);
-  if (!isFloat(x) || size === 0) return undefined;
-  const out = work.allocate(x.shape);
-  run.clip(work.address(x), work.address(out), size, low, high);
+/** Nanoseconds per value that memory takes. */
+const PER_VALUE = 0.5;
+
+/** Runs a routine over all values of some tensors of one shape; the result has the last one's type. */
+function walk(bench: Bench, routine: Routine, tensors: readonly Info[], rest: readonly number[]): Info {
+  const { work } = bench;
+  const { shape, dtype } = tensors.at(-1) as Info;
+  const out = work.allocate(shape, dtype);
+  const size = sizeOf(shape);
+  if (size === 0) return out;
+  const values = [...tensors, out].map((one) => along(work.address(one), one.dtype === 'bool' ? 1 : 4));
+  bench.share(routine, { units: size, time: size * PER_VALUE, align: 16 }, [...values, COUNT, ...rest]);
   return out;
 }
 
-function extreme(a: Info, b: Info, { run, work }: Bench, routine: 'maximum' | 'minimum'): Info | undefined {
+function clip(x: Info, low: number, high: number, bench: Bench): Info | undefined {
+  return isFloat(x) ? walk(bench, 'clip', [x], [low, high]) : undefined;
+}
+
+function extreme(a: Info, b: Info, bench: Bench, routine: 'maximum' | 'minimum'): Info | undefined {
   if (!isFloat(a) || !isFloat(b)) return undefined;
   const shape = tf.backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
   if (sizeOf(shape) === 0) return undefined;
-  const [left, right] = [broadcast(a, shape, work), broadcast(b, shape, work)];
-  const out = work.allocate(shape);
-  run[routine](work.address(left), work.address(right), work.address(out), sizeOf(shape));
-  return out;
+  const tensors = [a, b].map((one) => bench.work.view(broadcast(one, shape, bench.work), shape));
+  return walk(bench, routine, tensors, []);
 }
 
 function broadcast(x: Info, shape: number[], work: Workspace): Info {
@@ -51,12 +56,9 @@ function broadcast(x: Info, shape: number[], work: Workspace): Info {
   return work.run(tf.Tile, { x: work.view(x, aligned) }, { reps });
 }
 
-function select(inputs: Record<string, Info>, _: object, { run, work }: Bench): Info | undefined {
+function select(inputs: Record<string, Info>, _: object, bench: Bench): Info | undefined {
   const { condition, t, e } = inputs as { condition: Info; t: Info; e: Info };
-  const size = sizeOf(t.shape);
   const fourBytes = [t, e].every(({ dtype }) => dtype === t.dtype && (dtype === 'float32' || dtype === 'int32'));
-  if (!fourBytes || condition.dtype !== 'bool' || sizeOf(condition.shape) !== size || size === 0) return undefined;
-  const out = work.allocate(t.shape, t.dtype);
-  run.selectFloats(work.address(condition), work.address(t), work.address(e), work.address(out), size);
-  return out;
+  if (!fourBytes || condition.dtype !== 'bool' || sizeOf(condition.shape) !== sizeOf(t.shape)) return undefined;
+  return walk(bench, 'selectFloats', [condition, t, e], []);
 }

@@ -1,5 +1,6 @@
 /** Puts the training kernels on the companion module, over the composed ones: registered after them. */
 import { accelerateConvolution } from './convolution.ts';
+import { accelerateDepthwise } from './depthwise.ts';
 import { accelerateElementwise } from './elementwise.ts';
 import { accelerateMatMul } from './mat-mul.ts';
 import { accelerateBatchNorm } from './norm.ts';
@@ -11,6 +12,7 @@ import { accelerateReductions } from './reductions.ts';
 export function accelerateWasm(): void {
   accelerateMatMul();
   accelerateConvolution();
+  accelerateDepthwise();
   acceleratePooling();
   accelerateReductions();
   accelerateElementwise();

@@ -2,7 +2,8 @@
 import * as tf from '../../../core/tf.ts';
 import type { Info, Workspace } from '../kernels.ts';
 import { broadcastIndex, measure } from '../mat-mul.ts';
-import { accelerate, type Bench, isFloat, PRODUCT_SCRATCH, panelBytes, sizeOf } from './accelerate.ts';
+import { accelerate, type Bench, isFloat, panelBytes, sizeOf } from './accelerate.ts';
+import { END, START } from './arguments.ts';
 
 /** Registers BatchMatMul and _FusedMatMul. */
 export function accelerateMatMul(): void {
@@ -50,24 +51,61 @@ function batchMatMul(inputs: Record<string, Info>, attrs: tf.BatchMatMulAttrs, b
   const { m, k, n, batchA, batchB, batch } = measure(a, b, attrs);
   const count = sizeOf(batch);
   if (m * k * n * count === 0) return undefined;
-  const { run, work } = bench;
+  const { work } = bench;
   const out = work.allocate([...batch, m, n]);
-  const panels = work.reserve(panelBytes(k, n) + PRODUCT_SCRATCH);
-  const scratch = panels + panelBytes(k, n);
+  const panels = work.reserve(panelBytes(k, n));
   const [fromA, fromB, to] = [work.address(a), work.address(b), work.address(out)];
   const { transposeA, transposeB } = attrs;
-  const pack = (at: number) => run.packColumns(at, panels, k, n, transposeB ? k : n, transposeB ? 1 : 0, 0, k);
-  const multiply = (left: number, rows: number, at: number) =>
-    run.matMul(left, panels, at, n, k, transposeA ? m : k, transposeA ? 1 : 0, 0, rows, scratch);
   if (sizeOf(batchB) === 1 && (count === 1 || !transposeA)) {
-    pack(fromB);
-    multiply(fromA, m * count, to);
+    multiply(bench, { a: fromA, b: fromB, panels, c: to, m: m * count, k, n, transposeA, transposeB });
     return out;
   }
   const [indexA, indexB] = [broadcastIndex(batchA, batch), broadcastIndex(batchB, batch)];
   for (let i = 0; i < count; i++) {
-    pack(fromB + indexB(i) * k * n * 4);
-    multiply(fromA + indexA(i) * m * k * 4, m, to + i * m * n * 4);
+    const [left, right] = [fromA + indexA(i) * m * k * 4, fromB + indexB(i) * k * n * 4];
+    multiply(bench, { a: left, b: right, panels, c: to + i * m * n * 4, m, k, n, transposeA, transposeB });
   }
   return out;
+}
+
+/** C[m, n] = A · B: addresses, sizes, and room for B in panels. */
+interface Product {
+  readonly a: number;
+  readonly panels: number;
+  readonly c: number;
+  readonly m: number;
+  readonly k: number;
+  readonly n: number;
+  readonly transposeA?: boolean;
+}
+
+interface PackedProduct extends Product {
+  readonly b: number;
+  readonly transposeB: boolean;
+}
+
+/** Nanoseconds that a product takes one thread, about. */
+const timeOf = ({ m, k, n }: Product): number => (m * k * n) / 16;
+
+/** Few rows are shared out by columns, so that each thread packs its own; many by rows, which then need no more packing. */
+function multiply(bench: Bench, product: PackedProduct): void {
+  const { a, b, panels, c, m, k, n, transposeA, transposeB } = product;
+  if (m > 4 * n && m >= 384) {
+    bench.run.packColumns(b, panels, k, n, transposeB ? k : n, transposeB ? 1 : 0, 0, k);
+    shareRows(bench, product);
+    return;
+  }
+  bench.share('matMulColumns', { units: Math.ceil(n / 8), time: timeOf(product), align: 2 }, [
+    ...[a, b, panels, c, m, n, k, transposeA ? m : k, transposeA ? 1 : 0, transposeB ? k : n, transposeB ? 1 : 0],
+    ...[START, END, bench.productScratch()],
+  ]);
+}
+
+/** Multiplies rows by a B that is packed already. */
+export function shareRows(bench: Bench, product: Product): void {
+  const { a, panels, c, m, k, n, transposeA } = product;
+  bench.share('matMul', { units: m, time: timeOf(product), align: 96 }, [
+    ...[a, panels, c, n, n, k, transposeA ? m : k, transposeA ? 1 : 0],
+    ...[START, END, bench.productScratch()],
+  ]);
 }

@@ -1,7 +1,8 @@
 /** Max pooling and the gradients of both poolings on the companion. */
 import * as tf from '../../../core/tf.ts';
 import type { Info } from '../kernels.ts';
-import { accelerate, type Bench, isFloat, sizeOf, zeroed } from './accelerate.ts';
+import { accelerate, type Bench, isFloat, sizeOf } from './accelerate.ts';
+import { END, START } from './arguments.ts';
 
 /** Registers MaxPool, MaxPoolGrad and AvgPoolGrad. */
 export function acceleratePooling(): void {
@@ -9,9 +10,8 @@ export function acceleratePooling(): void {
     const x = inputs.x as Info;
     const g = geometryOf(x.shape, attrs);
     if (!isFloat(x) || sizeOf(x.shape) === 0) return undefined;
-    const { run, work } = bench;
-    const out = work.allocate(g.outShape);
-    run.maxPool(work.address(x), work.address(out), ...window(g));
+    const out = bench.work.allocate(g.outShape);
+    slide(bench, 'maxPool', [x, out], g);
     return out;
   });
   accelerate<tf.MaxPoolGradAttrs>(tf.MaxPoolGrad, (inputs, attrs, bench) => {
@@ -32,22 +32,27 @@ function geometryOf(shape: number[], { filterSize, strides, pad, dimRoundingMode
   return tf.backend_util.computePool2DInfo(image, filterSize, strides, 1, pad, dimRoundingMode);
 }
 
-const window = (g: Geometry): number[] => [
-  ...[g.inHeight, g.inWidth, g.inChannels, g.outHeight, g.outWidth, g.filterHeight, g.filterWidth],
-  ...[g.strideHeight, g.strideWidth, g.padInfo.top, g.padInfo.left, 0, g.batchSize],
-];
+type Routine = 'maxPool' | 'maxPoolGradient' | 'avgPoolGradient';
+
+/** Shared out by images. */
+function slide(bench: Bench, routine: Routine, tensors: readonly Info[], g: Geometry): void {
+  const time = sizeOf(g.outShape) * g.filterHeight * g.filterWidth;
+  bench.share(routine, { units: g.batchSize, time }, [
+    ...tensors.map((one) => bench.work.address(one)),
+    ...[g.inHeight, g.inWidth, g.inChannels, g.outHeight, g.outWidth, g.filterHeight, g.filterWidth],
+    ...[g.strideHeight, g.strideWidth, g.padInfo.top, g.padInfo.left, START, END],
+  ]);
+}
 
 function gradient(
   shape: number[],
   attrs: PoolAttrs,
   given: Info[],
-  { run, work }: Bench,
+  bench: Bench,
   routine: 'maxPoolGradient' | 'avgPoolGradient',
 ): Info | undefined {
   if (!given.every(isFloat)) return undefined;
-  const out = work.allocate(shape);
-  const to = zeroed(out, work);
-  if (sizeOf(shape) > 0)
-    run[routine](...given.map((one) => work.address(one)), to, ...window(geometryOf(shape, attrs)));
+  const out = bench.work.allocate(shape);
+  if (sizeOf(shape) > 0) slide(bench, routine, [...given, out], geometryOf(shape, attrs));
   return out;
 }

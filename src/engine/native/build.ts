@@ -1,0 +1,71 @@
+/** Compiles tfjs-node's addon against the TensorFlow that came in the wheel. */
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { BackendError } from '../../core/errors.ts';
+import { fetchPackage } from './fetch.ts';
+import { addonOf } from './layout.ts';
+import { NODE_HEADERS } from './pins.ts';
+import { runProgram } from './tools.ts';
+
+/** What of a wheel is needed to compile: TensorFlow's C API and what its headers include. */
+const HEADERS = ['tensorflow/c/', 'tensorflow/core/platform/ctstring', 'tsl/platform/ctstring', 'xla/tsl/c/'];
+const INCLUDE = 'tensorflow/include/';
+
+/** TensorFlow's two libraries, in the wheel and in an engine's folder. */
+export const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const;
+
+/** Which files of TensorFlow's wheel are needed, and where they go in the folder. */
+export function wantedOfTensorFlow(name: string): string | undefined {
+  if (LIBRARIES.some((library) => name === `tensorflow/${library}`)) return name;
+  if (!name.startsWith(INCLUDE)) return undefined;
+  return HEADERS.some((prefix) => name.startsWith(INCLUDE + prefix)) ? name : undefined;
+}
+
+/**
+ * Compiles the addon into the engine's folder, where wheel and tfjs-node have been unpacked.
+ *
+ * @param further folders of libraries that TensorFlow opens by itself, as CUDA's, relative to the engine's folder
+ * @throws BackendError `native-build`, `native-download`
+ */
+export async function buildAddon(folder: string, compiler: string, further: readonly string[] = []): Promise<void> {
+  const libraries = join(folder, 'tensorflow');
+  const sources = join(folder, 'tfjs-node', 'binding');
+  const args = [
+    '-O2',
+    '-std=c++17',
+    '-fPIC',
+    '-shared',
+    '-DNAPI_VERSION=8',
+    `-I${await nodeHeaders(folder)}`,
+    `-I${join(folder, INCLUDE)}`,
+    join(sources, 'tfjs_backend.cc'),
+    join(sources, 'tfjs_binding.cc'),
+    '-o',
+    addonOf(folder),
+    `-L${libraries}`,
+    ...LIBRARIES.map((library) => `-l:${library}`),
+    // As DT_RPATH: that is also searched for what TensorFlow opens later, which DT_RUNPATH is not.
+    '-Wl,--disable-new-dtags',
+    ...['$ORIGIN', ...further.map((path) => `$ORIGIN/../${path}`)].map((path) => `-Wl,-rpath,${path}`),
+  ];
+  const { status, err } = await runProgram(compiler, args);
+  if (status === 0) return;
+  throw new BackendError(`${compiler} could not compile the addon:\n${err}\n`, {
+    code: 'native-build',
+    help: 'try another compiler by the environment variable CXX (GCC 9 or later is known to do)',
+  });
+}
+
+/** Node's own headers, or npm's copy of them for a Node that came without. */
+async function nodeHeaders(folder: string): Promise<string> {
+  const places = [
+    join(dirname(process.execPath), '..', 'include', 'node'),
+    '/usr/include/node',
+    '/usr/include/nodejs/src',
+  ];
+  const found = places.map((place) => resolve(place)).find((place) => existsSync(join(place, 'node_api.h')));
+  if (found !== undefined) return found;
+  const fetched = join(folder, 'node-headers');
+  await fetchPackage(NODE_HEADERS, fetched);
+  return join(fetched, 'include');
+}

@@ -1,0 +1,22 @@
+/** Makes the process ready for native TensorFlow, and tfjs silent while it starts. */
+import util from 'node:util';
+import * as tf from '../core/tf.ts';
+
+/** tfjs-node calls two functions that Node 23 took away, and TensorFlow greets on stderr unless told not to. */
+export function prepareProcess(): void {
+  const legacy = util as unknown as Record<string, unknown>;
+  legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+  legacy.isArray ??= Array.isArray;
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+}
+
+/** Runs `body` while tfjs keeps its advice and warnings to itself. */
+export async function quietly<T>(body: () => Promise<T>): Promise<T> {
+  const before = tf.env().getBool('PROD');
+  tf.env().set('PROD', true);
+  try {
+    return await body();
+  } finally {
+    tf.env().set('PROD', before);
+  }
+}
