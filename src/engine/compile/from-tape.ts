@@ -2,69 +2,17 @@
  * Makes a graph of two recordings of the same step. What was the same in both is constant; what differed is fed, is a
  * state, or keeps the step from being compiled.
  */
-import type { NumberSource } from '../../core/recording.ts';
+import { differenceOf, type RecordedStep } from './compare.ts';
 import { type Graph, GraphBuilder, prune, type Spec, sizeOf, type Value } from './graph.ts';
+import { numberKey, type TunedNumbers } from './numbers.ts';
 import { lineOf } from './origin.ts';
-import type { DType, FedNumber, HostTensor, KernelCall, Obstacle, Tape, TensorRef } from './tape.ts';
-
-/** A step with names for what went into it and what came out of it. */
-export interface RecordedStep {
-  readonly tape: Tape;
-  /** Tensors of the batch and the like, by name; names are the same at each step. */
-  readonly inputs: ReadonlyMap<string, TensorRef>;
-  /** What lasts from step to step, as it was before. */
-  readonly states: ReadonlyMap<string, TensorRef>;
-  /** The same states, as they are after it. */
-  readonly updated: ReadonlyMap<string, TensorRef>;
-  readonly outputs: ReadonlyMap<string, TensorRef>;
-}
+import type { DType, FedNumber, HostTensor, KernelCall, Obstacle, TensorRef } from './tape.ts';
 
 /** Reads the values of a tensor that was there before the step and belongs to nobody known. */
 export type ReadCaptured = (ref: TensorRef) => ArrayBufferView;
 
 /** A graph; or why there is none: two recordings that took different courses may be followed by two that agree. */
 export type GraphResult = { readonly graph: Graph } | { readonly obstacle: Obstacle } | { readonly differs: Obstacle };
-
-/**
- * Numbers that the host computes of values which change now and then, such as a temperature: constants until they differ,
- * fed from then on. By the place of their tensors on the tape.
- */
-export class TunedNumbers implements NumberSource {
-  readonly #values = new Map<string, number>();
-
-  values(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#values);
-  }
-
-  /** The name of the number at a place of the tape, which it is given a value for. */
-  tune(place: number, value: number): string {
-    const name = String(place);
-    this.#values.set(name, value);
-    return name;
-  }
-
-  /** Takes the values of another recording of the same step. */
-  retune({ entries }: Tape): void {
-    for (const name of this.#values.keys()) {
-      const entry = entries[Number(name)] as HostTensor;
-      this.#values.set(name, entry.values[0] as number);
-    }
-  }
-
-  /** How many there are. */
-  get size(): number {
-    return this.#values.size;
-  }
-
-  /** All of them, as what is fed. */
-  all(): FedNumber[] {
-    return [...this.#values.keys()].map((name) => ({ source: this, name }));
-  }
-
-  has(place: number): boolean {
-    return this.#values.has(String(place));
-  }
-}
 
 /**
  * Compares two recordings and makes a graph of the second.
@@ -79,71 +27,10 @@ export function graphOf(
 ): GraphResult {
   const obstacle = second.tape.obstacle ?? first.tape.obstacle;
   if (obstacle !== undefined) return { obstacle };
-  const difference = new Comparison(first, second).difference();
+  const difference = differenceOf(first, second);
   if (difference !== undefined) return { differs: difference };
   return { graph: new Assembly(first, second, read, tuned).graph() };
 }
-
-/** Numbers each tensor of a step by where it came from. */
-class Numbering {
-  readonly #numbers = new Map<object, string>();
-
-  constructor({ inputs, states }: RecordedStep) {
-    for (const [name, { dataId }] of inputs) this.#numbers.set(dataId, `input ${name}`);
-    for (const [name, { dataId }] of states) this.#numbers.set(dataId, `state ${name}`);
-  }
-
-  add(dataId: object, place: string): void {
-    if (!this.#numbers.has(dataId)) this.#numbers.set(dataId, place);
-  }
-
-  of(dataId: object): string {
-    return this.#numbers.get(dataId) ?? 'elsewhere';
-  }
-}
-
-class Comparison {
-  readonly #steps: readonly [RecordedStep, RecordedStep];
-
-  constructor(first: RecordedStep, second: RecordedStep) {
-    this.#steps = [first, second];
-  }
-
-  difference(): Obstacle | undefined {
-    const [first, second] = this.#steps;
-    const [a, b] = [first.tape.entries, second.tape.entries];
-    const known = [new Numbering(first), new Numbering(second)] as const;
-    for (let i = 0; i < Math.max(a.length, b.length); i++) {
-      const [one, other] = [a[i], b[i]];
-      if (one === undefined || other === undefined || describe(one, known[0]) !== describe(other, known[1])) {
-        const at = other ?? one;
-        const name = at?.kind === 'kernel' ? at.name : 'a tensor from the host';
-        return { what: `it takes another course from step to step, from ${name} on`, at: at?.at };
-      }
-      for (const [entry, numbers] of [
-        [one, known[0]],
-        [other, known[1]],
-      ] as const) {
-        const outputs = entry.kind === 'kernel' ? entry.outputs : [entry.output];
-        for (const [j, { dataId }] of outputs.entries()) numbers.add(dataId, `${i}:${j}`);
-      }
-    }
-    const names = ({ outputs, updated }: RecordedStep, numbers: Numbering): string =>
-      [...outputs, ...updated].map(([name, { dataId }]) => `${name}=${numbers.of(dataId)}`).join();
-    if (names(first, known[0]) === names(second, known[1])) return undefined;
-    return { what: 'it gives back other things from step to step', at: undefined };
-  }
-}
-
-/** An entry in words that are the same at each step. */
-function describe(entry: KernelCall | HostTensor, numbers: Numbering): string {
-  if (entry.kind === 'host') return `host ${specText(entry.output)}`;
-  const inputs = Object.entries(entry.inputs).map(([name, ref]) => `${name}=${numbers.of(ref.dataId)}${specText(ref)}`);
-  return `${entry.name}(${inputs})${JSON.stringify(withoutSeed(entry.attrs))}${entry.outputs.map(specText)}`;
-}
-
-const specText = ({ shape, dtype }: TensorRef): string => `${dtype}[${shape}]`;
-const withoutSeed = ({ seed: _, ...attrs }: KernelCall['attrs']): object => attrs;
 
 class Assembly {
   readonly #build = new GraphBuilder();
@@ -260,19 +147,6 @@ function sameValues(a: HostTensor['values'], b: HostTensor['values']): boolean {
 
 function specOf({ shape, dtype }: TensorRef): Spec {
   return { shape, dtype: dtype as DType };
-}
-
-const sourceKeys = new WeakMap<object, number>();
-let sources = 0;
-
-/** A name for a fed number: its source and what it is there. */
-export function numberKey({ source, name }: { source: object; name: string }): string {
-  let key = sourceKeys.get(source);
-  if (key === undefined) {
-    key = sources++;
-    sourceKeys.set(source, key);
-  }
-  return `${key}/${name}`;
 }
 
 /** What in a graph keeps it from being compiled, whatever the engine. */

@@ -3,16 +3,10 @@ import type { Emitter } from './program.ts';
 import { nodeBackend } from './tensorflow/backend.ts';
 import { tensorFlowEmitter } from './tensorflow/program.ts';
 
-export {
-  type GraphResult,
-  graphOf,
-  numberKey,
-  obstacleIn,
-  obstacleText,
-  type RecordedStep,
-  TunedNumbers,
-} from './from-tape.ts';
+export type { RecordedStep } from './compare.ts';
+export { type GraphResult, graphOf, obstacleIn, obstacleText } from './from-tape.ts';
 export type { Graph } from './graph.ts';
+export { numberKey, TunedNumbers } from './numbers.ts';
 export { type EmitOptions, type Emitter, NonFiniteStep, type Place, type Program, type StepValues } from './program.ts';
 export { Recorder, refOf } from './recorder.ts';
 export { simplify } from './simplify.ts';

@@ -13,10 +13,13 @@ export interface BatchParts {
 export function partsOf(batch: unknown): BatchParts {
   const tensors = new Map<string, tf.Tensor>();
   const rest: string[] = [];
+  const paths = new Map<object, string>();
   const visit = (path: string, value: unknown): void => {
     if (value instanceof tf.Tensor) {
       tensors.set(path, value);
-      rest.push(`${path}:${value.dtype}[${value.shape}]`);
+      const same = paths.get(value.dataId);
+      paths.set(value.dataId, same ?? path);
+      rest.push(`${path}:${same === undefined ? `${value.dtype}[${value.shape}]` : `is ${same}`}`);
     } else if (Array.isArray(value)) for (const [i, item] of value.entries()) visit(`${path}/${i}`, item);
     else if (value instanceof Map) for (const [key, item] of value) visit(`${path}/${String(key)}`, item);
     else if (isPlainObject(value)) for (const key in value) visit(`${path}/${key}`, value[key]);

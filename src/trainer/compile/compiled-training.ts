@@ -7,7 +7,7 @@ import { ConfigError } from '../../core/errors.ts';
 import type { HookName } from '../../core/hooks.ts';
 import { batchSizeOf, disposeTensors, share } from '../../core/tensors.ts';
 import type * as tf from '../../core/tf.ts';
-import { type Emitter, emitterHere, NonFiniteStep, obstacleText } from '../../engine/compile/index.ts';
+import { type Emitter, emitterHere, NonFiniteStep, obstacleText, type Place } from '../../engine/compile/index.ts';
 import { currentEngine } from '../../engine/start.ts';
 import { LightningModule } from '../../module/lightning-module.ts';
 import { RuleOptimizer } from '../../optim/rule-optimizer.ts';
@@ -26,6 +26,9 @@ const WITHIN: readonly HookName[] = ['beforeZeroGrad', 'beforeBackward', 'afterB
 
 /** As many kinds of batches are compiled for; others run eagerly. */
 const MOST_STEPS = 16;
+
+/** What changes at more steps in a row is a value of the step and no setting. */
+const MOST_CHANGES = 6;
 
 /** What the trainer was told: whether a step that cannot be compiled is an error. */
 export type CompileOption = 'auto' | boolean;
@@ -50,6 +53,8 @@ export class CompiledTraining {
   readonly #option: CompileOption;
   readonly #caches = new Map<string, StepCache>();
   #recording: StepRecording | undefined;
+  /** Steps in a row before each of which a setting had changed. */
+  #changes = 0;
   #givenUp = false;
 
   constructor(session: Session, emitter: Emitter, option: CompileOption) {
@@ -81,7 +86,13 @@ export class CompiledTraining {
       cache = new StepCache();
       this.#caches.set(key, cache);
     }
-    if (cache.plan !== undefined && cache.changed() === undefined)
+    const changed = cache.changed();
+    if (changed === undefined) this.#changes = 0;
+    else if (++this.#changes > MOST_CHANGES) {
+      this.#giveUp(`${changed} changes from step to step`);
+      return eagerly();
+    }
+    if (cache.plan !== undefined && changed === undefined)
       return this.#run(cache, tensors, { batch, batchIdx, closes: phase.closes });
     if (!this.#session.optimization.all.every(({ optimizer }) => optimizer.stepCount > 0)) return eagerly();
     return this.#record(cache, tensors, eagerly);
@@ -150,7 +161,6 @@ export class CompiledTraining {
       window.forget(samples);
       throw error instanceof NonFiniteStep ? nonFiniteLoss(session, batchIdx, 'NaN or infinite') : error;
     }
-    cache.count();
     session.windowBatch++;
     if (!closes) {
       window.replace(sums);
@@ -177,6 +187,7 @@ export class CompiledTraining {
     const { module, optimization, window, options, progress } = this.#session;
     const optimizers = optimization.all.map(({ optimizer }) => optimizer);
     const places = placesOf(optimizers);
+    if (sharedPlaces(places)) return eagerly();
     const guards = Guards.of(module, optimizers, undefined);
     const recording = new StepRecording(tensors, places, window);
     this.#recording = recording;
@@ -217,6 +228,11 @@ export class CompiledTraining {
     if (this.#option === true) throw notCompiled(why);
     process.emitWarning(`The training step runs eagerly, not compiled: ${why}`);
   }
+}
+
+/** Two states over the same data, as after one was assigned to the other: they could not be told apart. */
+function sharedPlaces(places: ReadonlyMap<string, Place>): boolean {
+  return new Set([...places.values()].map((place) => place.read().dataId)).size < places.size;
 }
 
 /** Under which name the loss is among a step's outputs: tensors are numbered in the order of the output's keys. */

@@ -34,9 +34,6 @@ export interface Observation {
 
 /** After so many recordings in a row that did not agree, a step is given up. */
 const MOST_RECORDINGS = 6;
-/** Settings that change this often, with fewer steps between, are values of the step and no settings. */
-const MOST_RETUNINGS = 8;
-const FEWEST_STEPS = 3;
 
 export class StepCache {
   plan: StepPlan | undefined;
@@ -47,17 +44,10 @@ export class StepCache {
   #program: Program | undefined;
   readonly #tuned = new TunedNumbers();
   #recordings = 0;
-  #retunings = 0;
-  #steps = 0;
 
   /** What has changed since the step was compiled; `undefined` when it can be run as it is. */
   changed(): string | undefined {
     return this.#guards?.broken();
-  }
-
-  /** Counts a compiled step. */
-  count(): void {
-    this.#steps++;
   }
 
   /** Takes in a recording. Returns what keeps the step from being compiled for good. */
@@ -66,7 +56,6 @@ export class StepCache {
     this.#last = seen;
     if (before === undefined) return seen.step.tape.obstacle;
     const retuning = before.guards.broken() !== undefined;
-    if (retuning && this.#plannedTooOften(before)) return this.#unsteady;
     const { step } = seen;
     const known = this.#tuned.size;
     const result = graphOf(before.step, step, readCaptured, retuning || known > 0 ? this.#tuned : undefined);
@@ -113,16 +102,6 @@ export class StepCache {
     this.#program?.dispose();
     this.#program = undefined;
     this.plan = undefined;
-  }
-
-  #unsteady: Obstacle | undefined;
-
-  #plannedTooOften(before: Observation): boolean {
-    this.#retunings = this.#steps < FEWEST_STEPS ? this.#retunings + 1 : 0;
-    this.#steps = 0;
-    if (this.#retunings < MOST_RETUNINGS) return false;
-    this.#unsteady = { what: `${before.guards.broken()} changes from step to step`, at: undefined };
-    return true;
   }
 }
 

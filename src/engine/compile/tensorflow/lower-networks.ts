@@ -185,7 +185,10 @@ const normAttrs = (epsilon: number): Attributes => ({ T: float, U: float, ...NHW
 function asImages({ graph }: Lowering, value: Value, name: string): string {
   if (value.shape.length === 4) return name;
   const channels = value.shape.at(-1) as number;
-  return graph.node('Reshape', [name, graph.ints([sizeOf(value) / channels, 1, 1, channels])], { T: float, Tshape: { type: 'int32' } });
+  return graph.node('Reshape', [name, graph.ints([sizeOf(value) / channels, 1, 1, channels])], {
+    T: float,
+    Tshape: { type: 'int32' },
+  });
 }
 
 function backFrom({ graph }: Lowering, value: Value, name: string): string {
