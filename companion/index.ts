@@ -8,6 +8,7 @@ export { clip, clippedGradient, maximum, minimum, selectFloats } from './element
 export { matMul, matMulColumns, packColumns } from './mat-mul';
 export { batchNorm, centredSums } from './norm';
 export { adam, sgd } from './optimizers';
-export { avgPoolGradient, maxPool, maxPoolGradient } from './pool';
+export { avgPool, avgPoolGradient, maxPool, maxPoolGradient } from './pool';
 export { maxRows, minRows, sumColumns, sumRows } from './reduce';
+export { crossEntropy } from './softmax';
 export { transpose } from './transpose';

@@ -69,6 +69,49 @@ export function maxPool(
   }
 }
 
+/** y = the mean of each window, of its pixels in the image. Images `start` … `end`. */
+export function avgPool(
+  x: usize,
+  y: usize,
+  height: i32,
+  width: i32,
+  channels: i32,
+  rows: i32,
+  columns: i32,
+  tapsY: i32,
+  tapsX: i32,
+  strideY: i32,
+  strideX: i32,
+  padY: i32,
+  padX: i32,
+  start: i32,
+  end: i32,
+): void {
+  const pixel = (<usize>channels) << 2;
+  for (let n = start; n < end; n++) {
+    const image = x + <usize>(n * height * width) * pixel;
+    for (let at = 0; at < rows * columns; at++) {
+      place(at, height, width, tapsY, tapsX, columns, strideY, strideX, padY, padX);
+      const to = y + <usize>(n * rows * columns + at) * pixel;
+      const share: f32 = 1 / <f32>((bottom - top) * (right - left));
+      let c: usize = 0;
+      for (; c + 16 <= pixel; c += 16) {
+        let sum = f32x4.splat(0);
+        for (let h = top; h < bottom; h++)
+          for (let w = left; w < right; w++)
+            sum = f32x4.add(sum, v128.load(image + <usize>(h * width + w) * pixel + c));
+        v128.store(to + c, f32x4.mul(sum, f32x4.splat(share)));
+      }
+      for (; c < pixel; c += 4) {
+        let sum: f32 = 0;
+        for (let h = top; h < bottom; h++)
+          for (let w = left; w < right; w++) sum += load<f32>(image + <usize>(h * width + w) * pixel + c);
+        store<f32>(to + c, sum * share);
+      }
+    }
+  }
+}
+
 /** dx = Σ dy at the first maximum of each window, the first NaN where there is one. Images `start` … `end`. */
 export function maxPoolGradient(
   x: usize,

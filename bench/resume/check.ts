@@ -19,11 +19,16 @@ const { events } = await runOnce(straight);
 const expected = await outcomeOf(straight);
 console.log(`never stopped: ${expected.status} after ${expected.steps} steps, ${events} events`);
 
+const places: Record<string, number> = {};
 let done = 0;
 for (let run = 1; done < kills; run++) {
   const directory = fresh();
   const moments = await killUntilDone(directory, { random, events, atMost: Math.min(10, kills - done) });
   done += moments.length;
+  for (const { place, whileWriting } of moments) {
+    const where = whileWriting ? 'writing a checkpoint' : place;
+    places[where] = (places[where] ?? 0) + 1;
+  }
   const told = moments.map(({ events: at, whileWriting }) => `${at}${whileWriting ? 'w' : ''}`).join(' ');
   try {
     deepStrictEqual(await outcomeOf(directory), expected);
@@ -32,4 +37,14 @@ for (let run = 1; done < kills; run++) {
     throw error;
   }
   console.log(`run ${run}: killed ${moments.length} times (events ${told}), equal; ${done} of ${kills}`);
+}
+console.log(
+  `killed in: ${Object.entries(places)
+    .map(([where, count]) => `${where} ${count}`)
+    .join(', ')}`,
+);
+if (kills >= 50) {
+  for (const where of ['validation', 'open window', 'writing a checkpoint']) {
+    if (places[where] === undefined) throw new Error(`never killed in: ${where}; draw with another SEED`);
+  }
 }

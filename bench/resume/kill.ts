@@ -29,6 +29,10 @@ export interface Outcome extends Omit<RunResult, 'csv' | 'tensorBoard'> {
   readonly scalars: Readonly<Record<string, readonly (readonly [step: number, value: number])[]>>;
 }
 
+/** Where a run was killed. */
+export type Place = 'validation' | 'open window' | 'elsewhere';
+const PLACES: Readonly<Record<string, Place>> = { v: 'validation', o: 'open window' };
+
 /** When to kill: after so many events, or at the first temporary file after them. */
 export interface Moment {
   readonly events: number;
@@ -39,9 +43,13 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const script = fileURLToPath(new URL('run.ts', import.meta.url));
 
 /** Starts or continues the run in a directory. Returns the number of its events; `killed` is false when it came through. */
-export async function runOnce(directory: string, moment?: Moment): Promise<{ events: number; killed: boolean }> {
+export async function runOnce(
+  directory: string,
+  moment?: Moment,
+): Promise<{ events: number; killed: boolean; place: Place }> {
   const child = spawn(process.execPath, ['--import', 'tsx', script, directory], { cwd: root });
   let events = 0;
+  let place = '';
   let errors = '';
   let watching: (() => void) | undefined;
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -49,6 +57,7 @@ export async function runOnce(directory: string, moment?: Moment): Promise<{ eve
   });
   child.stdout.on('data', (bytes: Buffer) => {
     events += bytes.length;
+    place = bytes.toString('latin1').at(-1) ?? place;
     if (moment === undefined || events < moment.events) return;
     if (!moment.whileWriting) child.kill('SIGKILL');
     else watching ??= atTemporaryFile(directory, () => void child.kill('SIGKILL'));
@@ -58,7 +67,7 @@ export async function runOnce(directory: string, moment?: Moment): Promise<{ eve
   });
   watching?.();
   if (signal !== 'SIGKILL' && code !== 0) throw new Error(`The run failed (${code ?? signal}):\n${errors}`);
-  return { events, killed: signal === 'SIGKILL' };
+  return { events, killed: signal === 'SIGKILL', place: PLACES[place] ?? 'elsewhere' };
 }
 
 /** Calls `act` when the next temporary file of a checkpoint appears. */
@@ -93,12 +102,12 @@ export async function outcomeOf(directory: string): Promise<Outcome> {
 export async function killUntilDone(
   directory: string,
   { random, events, atMost }: { random: Random; events: number; atMost: number },
-): Promise<Moment[]> {
-  const moments: Moment[] = [];
+): Promise<(Moment & { place: Place })[]> {
+  const moments: (Moment & { place: Place })[] = [];
   for (;;) {
     const moment = { events: 1 + random.integer(Math.floor(events / 2)), whileWriting: random.uniform() < 0.3 };
-    const { killed } = await runOnce(directory, moments.length < atMost ? moment : undefined);
+    const { killed, place } = await runOnce(directory, moments.length < atMost ? moment : undefined);
     if (!killed) return moments;
-    moments.push(moment);
+    moments.push({ ...moment, place });
   }
 }

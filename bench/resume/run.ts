@@ -1,7 +1,7 @@
 /**
  * A short training run with everything in it that a resume must bring back. Started as a process of its own by kill.ts,
  * which may kill it at any moment: `tsx bench/resume/run.ts <directory>` goes on from the newest checkpoint there is. It
- * writes a byte to standard output at every event and, when it is through, `result.json`.
+ * writes a letter to standard output at every event, which tells where it is, and, when it is through, `result.json`.
  */
 import { existsSync, readdirSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -103,7 +103,12 @@ async function run(directory: string): Promise<RunResult> {
       new ModelCheckpoint({ monitor: 'val_loss', saveTopK: 2, filename: 'best-{epoch}-{step}' }),
     ],
   });
-  for (const hook of HOOK_NAMES) trainer.on(hook, () => void writeSync(1, '.'));
+  const place = (): string => {
+    if (trainer.validating) return 'v';
+    const inEpoch = trainer.globalBatch % 7;
+    return inEpoch % 3 === 0 ? '.' : 'o'; // the accumulation window is open
+  };
+  for (const hook of HOOK_NAMES) trainer.on(hook, () => void writeSync(1, place()));
   const module = new Net();
   const train = new DataLoader(data(27, 7), { batchSize: 4, shuffle: true, transform: randomShift({ pixels: 1 }) });
   const val = new DataLoader(data(8, 8), { batchSize: 4, shuffle: true });

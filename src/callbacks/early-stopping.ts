@@ -5,9 +5,9 @@ import { flag, numberBetween, oneOf, parseOptions, text, wholeNumber } from '../
 import { missingMonitor } from './monitor.ts';
 
 /** Options of {@link EarlyStopping}. */
-export interface EarlyStoppingOptions {
+export interface EarlyStoppingOptions<W extends string = string> {
   /** The metric to watch. */
-  monitor: string;
+  monitor: W;
   /** The least change that counts as an improvement. Default 0. */
   minDelta?: number | undefined;
   /** Checks without improvement after which to stop. Default 3. */
@@ -51,7 +51,7 @@ const schema = z.strictObject({
  * new EarlyStopping({ monitor: 'val_loss', patience: 5 })
  * ```
  */
-export class EarlyStopping implements Callback {
+export class EarlyStopping<W extends string = string> implements Callback {
   readonly role = 'monitor';
   readonly stateKey: string;
   readonly #options: z.output<typeof schema>;
@@ -62,10 +62,15 @@ export class EarlyStopping implements Callback {
   /** Restored from a checkpoint that was made between the decision to stop and the end of the run. */
   #stopsAgain = false;
 
-  constructor(options: EarlyStoppingOptions) {
+  constructor(options: EarlyStoppingOptions<W>) {
     this.#options = parseOptions('EarlyStopping', schema, options);
     this.#best = this.#options.mode === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
     this.stateKey = `EarlyStopping(${this.#options.monitor},${this.#options.mode})`;
+  }
+
+  /** The metric that it watches. */
+  get monitor(): W {
+    return this.#options.monitor as W;
   }
 
   /** The best value seen. */

@@ -1,5 +1,5 @@
 /** Changes the number of accumulated batches from epoch to epoch. */
-import type { Callback, TrainerView } from '../core/contracts.ts';
+import type { Callback, ModuleView, TrainerView } from '../core/contracts.ts';
 import { ConfigError, show } from '../core/errors.ts';
 
 const EXPECTED = 'an object from epochs, at least 0, to counts of batches, at least 1: `{ 0: 1, 4: 2 }`';
@@ -9,8 +9,8 @@ const EXPECTED = 'an object from epochs, at least 0, to counts of batches, at le
  * epoch given, of one batch. `trainer.estimatedSteppingBatches` reckons with it.
  *
  * @param scheduling from epochs, counted from 0, to counts of batches
- * @throws ConfigError `invalid-option` for an empty or wrong schedule; `conflicting-options` at the start of training
- * when the trainer's `accumulateGradBatches` is set as well
+ * @throws ConfigError `invalid-option` for an empty or wrong schedule; at the start of training `conflicting-options` when
+ * the trainer's `accumulateGradBatches` is set as well, `manual-optimization` when the module optimizes by hand
  *
  * @example
  * ```ts
@@ -29,7 +29,8 @@ export class GradientAccumulationScheduler implements Callback {
     });
   }
 
-  onFitStart(trainer: TrainerView): void {
+  onFitStart(trainer: TrainerView, module: ModuleView): void {
+    if (!module.automaticOptimization) throw byHand(module);
     if (trainer.accumulateGradBatches === 1) return;
     throw new ConfigError('GradientAccumulationScheduler', {
       code: 'conflicting-options',
@@ -56,6 +57,15 @@ export class GradientAccumulationScheduler implements Callback {
   #apply(trainer: TrainerView): void {
     trainer.accumulateGradBatches = this.batchesAt(trainer.currentEpoch);
   }
+}
+
+function byHand(module: ModuleView): ConfigError {
+  return new ConfigError('GradientAccumulationScheduler', {
+    code: 'manual-optimization',
+    expected: 'a module that the trainer optimizes',
+    got: `${module.constructor.name}, which does it by hand`,
+    help: 'accumulate in `trainingStep`, or leave out `automaticOptimization = false`',
+  });
 }
 
 function wrong(got: unknown): ConfigError {

@@ -5,13 +5,13 @@ import { ConfigError } from '../core/errors.ts';
 import { anyThat, flag, oneOf, parseOptions, text, wholeNumber } from '../core/options.ts';
 
 /** Options of `ModelCheckpoint`. */
-export interface ModelCheckpointOptions {
+export interface ModelCheckpointOptions<W extends string = string> {
   /** Where to save. Default: `checkpoints` in the run's log directory. */
   dirPath?: string | undefined;
   /** Name of the files, with metrics in braces: `'{epoch:02d}-{val_loss:.2f}'`. Default `'{epoch}-{step}'`. */
   filename?: string | undefined;
   /** The metric to judge by. Without one the newest checkpoint counts as the best. */
-  monitor?: string | undefined;
+  monitor?: W | undefined;
   /** Whether a smaller (`'min'`, default) or larger metric is better. */
   mode?: 'min' | 'max' | undefined;
   /** How many of the best to keep; `-1` for all, `0` for none. Default 1. */

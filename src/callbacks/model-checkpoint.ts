@@ -24,7 +24,7 @@ import { missingMonitor } from './monitor.ts';
  * new ModelCheckpoint({ monitor: 'val_acc', mode: 'max', saveTopK: 3, filename: '{epoch:02d}-{val_acc:.3f}' })
  * ```
  */
-export class ModelCheckpoint implements Callback {
+export class ModelCheckpoint<W extends string = string> implements Callback {
   readonly role = 'checkpoint';
   readonly stateKey: string;
   readonly #options: CheckpointPlan;
@@ -37,10 +37,15 @@ export class ModelCheckpoint implements Callback {
   /** What the newest checkpoint replaces: removed after it, unless the process ends in between. */
   #dropped = '';
 
-  constructor(options: ModelCheckpointOptions = {}) {
+  constructor(options: ModelCheckpointOptions<W> = {}) {
     this.#options = checkpointPlan(options);
     this.#best = new BestCheckpoints(this.#options);
     this.stateKey = this.#options.stateKey ?? `ModelCheckpoint(${this.#options.monitor ?? ''}${this.#trigger()})`;
+  }
+
+  /** The metric that it watches. */
+  get monitor(): W | undefined {
+    return this.#options.monitor as W | undefined;
   }
 
   /** The directory of the checkpoints, known once training has begun. */

@@ -1,6 +1,15 @@
 /** What callbacks that watch a metric have in common. */
-import type { Metrics } from '../core/contracts.ts';
+import type { Callback, Metrics } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
+
+/**
+ * The metric that a callback watches, if it says so in a field `monitor`. The field is no part of {@link Callback}: in the
+ * context of a `string` there, TypeScript would forget which literal a callback was made with.
+ */
+export function monitorOf(callback: Callback): string | undefined {
+  const { monitor } = callback as { readonly monitor?: unknown };
+  return typeof monitor === 'string' ? monitor : undefined;
+}
 
 /** The error for a metric that somebody watches and nobody has logged. */
 export function missingMonitor(owner: string, monitor: string, metrics: Metrics): ConfigError {

@@ -17,9 +17,9 @@ import {
 } from './weights.ts';
 
 /** Options of {@link RestoreBest}. */
-export interface RestoreBestOptions {
+export interface RestoreBestOptions<W extends string = string> {
   /** The metric to judge by. */
-  monitor: string;
+  monitor: W;
   /** Whether a smaller (`'min'`, default) or larger metric is better. */
   mode?: 'min' | 'max' | undefined;
   /** Whether a missing metric is an error (default) or passed over. */
@@ -45,7 +45,7 @@ const schema = z.strictObject({
  * new Trainer({ callbacks: [new EarlyStopping({ monitor: 'val_loss' }), new RestoreBest({ monitor: 'val_loss' })] })
  * ```
  */
-export class RestoreBest implements Callback {
+export class RestoreBest<W extends string = string> implements Callback {
   readonly role = 'monitor';
   readonly stateKey: string;
   readonly #options: z.output<typeof schema>;
@@ -57,9 +57,14 @@ export class RestoreBest implements Callback {
   #loaded: HostWeights | undefined;
   #interrupted = false;
 
-  constructor(options: RestoreBestOptions) {
+  constructor(options: RestoreBestOptions<W>) {
     this.#options = parseOptions('RestoreBest', schema, options);
     this.stateKey = `RestoreBest(${this.#options.monitor},${this.#options.mode})`;
+  }
+
+  /** The metric that it watches. */
+  get monitor(): W {
+    return this.#options.monitor as W;
   }
 
   /** The best value of the metric. */

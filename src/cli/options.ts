@@ -136,6 +136,12 @@ export const RESUME = group({
   options: { resume: path('go on from this checkpoint; the built-in model is rebuilt from it', { value: '<ckpt>' }) },
 });
 
+export const RESUME_DISTILLATION = group({
+  title: 'Resuming:',
+  section: undefined,
+  options: { resume: flag('go on with the newest distillation of this --name, given the same options') },
+});
+
 export const EVALUATION = group({
   title: 'Evaluation:',
   section: undefined,

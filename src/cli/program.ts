@@ -17,6 +17,7 @@ import {
   OUTPUT,
   PREDICTIONS,
   RESUME,
+  RESUME_DISTILLATION,
   SUMMARY,
   TRAINER,
 } from './options.ts';
@@ -63,7 +64,7 @@ const predict = define({
 const distill = define({
   name: 'distill',
   about: 'Train a small student from a large teacher, and compare the two.',
-  groups: [DISTILLATION, DATA, MODEL, TRAINER, OUTPUT, GENERAL],
+  groups: [DISTILLATION, DATA, MODEL, TRAINER, OUTPUT, RESUME_DISTILLATION, GENERAL],
   defaults: { hidden: [48], learningRate: 2e-3, maxEpochs: 20 },
   examples: [
     'kelvin distill --teacher runs/fit/version_0/checkpoints/last.ckpt --hidden 32',

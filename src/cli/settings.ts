@@ -12,6 +12,7 @@ import type {
   OUTPUT,
   PREDICTIONS,
   RESUME,
+  RESUME_DISTILLATION,
   SUMMARY,
   TRAINER,
 } from './options.ts';
@@ -28,5 +29,5 @@ export type OutputSettings = SettingsOf<readonly [typeof OUTPUT]>;
 export type ResumeSettings = SettingsOf<readonly [typeof RESUME]>;
 export type EvaluationSettings = SettingsOf<readonly [typeof EVALUATION]>;
 export type PredictionSettings = SettingsOf<readonly [typeof PREDICTIONS]>;
-export type DistillationSettings = SettingsOf<readonly [typeof DISTILLATION]>;
+export type DistillationSettings = SettingsOf<readonly [typeof DISTILLATION, typeof RESUME_DISTILLATION]>;
 export type SummarySettings = SettingsOf<readonly [typeof SUMMARY]>;

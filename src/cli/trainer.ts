@@ -75,18 +75,18 @@ function progressBar({ progress }: GeneralSettings, { stderr }: Io): Callback[] 
   return progress ? [new ProgressBar({ stream: stderr, leave: false })] : [];
 }
 
-/** Says how a training ended and where everything is; after Ctrl-C, how `resumeWith` goes on. */
+/** Says how a training ended and where everything is; after Ctrl-C, the command that goes on. */
 export function reportTraining(
   { trainer, checkpoints }: Training,
   result: FitResult,
-  { logDir, resumeWith }: { logDir: string; resumeWith?: string | undefined },
+  { logDir, resumeWith }: { logDir: string; resumeWith: (last: string) => string },
   io: Io,
 ): ExitCode {
   const last = checkpoints.lastModelPath;
   if (result.status === 'interrupted') {
     note(io, 'Interrupted.');
     if (last !== '') note(io, `Saved: ${last}`);
-    if (last !== '' && resumeWith !== undefined) note(io, `Go on with: ${resumeWith} --resume ${last}`);
+    if (last !== '') note(io, `Go on with: ${resumeWith(last)}`);
     return EXIT.interrupted;
   }
   say(io, `Trained ${result.epochs} epochs, ${result.steps} steps.`);

@@ -2,7 +2,7 @@
  * What the layers know of one another: the shapes of trainer, module, callback, logger and optimizer as the others see
  * them. Types only; the classes that fill them live in their own folders.
  */
-import type { CallbackHooks, ModuleHooks } from './hooks.ts';
+import type { CallbackHooks } from './hooks.ts';
 import type { ProfilerLike } from './profiling.ts';
 import type * as tf from './tf.ts';
 import type { TrainerTools } from './tools.ts';
@@ -94,7 +94,9 @@ export interface OptimizerLike {
 }
 
 /** What callbacks and loggers see of a module. */
-export interface ModuleView extends ModuleHooks {
+export interface ModuleView {
+  /** False when the module steps its optimizers itself. */
+  readonly automaticOptimization: boolean;
   readonly training: boolean;
   readonly hparams: HyperParameters;
   log(name: string, value: LogValue, options?: LogOptions): void;

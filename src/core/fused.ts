@@ -5,7 +5,7 @@
 import * as tf from './tf.ts';
 
 /** The kernels that an engine may add. */
-export type FusedKernel = 'KelvinAdam' | 'KelvinSGD' | 'KelvinClippedGrad' | 'KelvinCentredSums';
+export type FusedKernel = 'KelvinAdam' | 'KelvinSGD' | 'KelvinClippedGrad' | 'KelvinCentredSums' | 'KelvinCrossEntropy';
 
 const conditions = new Map<FusedKernel, () => boolean>();
 

@@ -4,6 +4,7 @@
  */
 import { DataError, show } from '../core/errors.ts';
 import { dtypeOf, type HostArray, type HostTensor, type HostTree, isHostArray, isHostTensor, sizeOf } from './host.ts';
+import type { SampleId } from './views.ts';
 
 /**
  * Stacks samples along a new first axis.
@@ -12,7 +13,7 @@ import { dtypeOf, type HostArray, type HostTensor, type HostTree, isHostArray, i
  * inside a sample are vectors, words stay a list of strings.
  *
  * @param samples at least one sample
- * @param ids the samples' indices in the dataset, for errors. Default: 0, 1, 2, …
+ * @param ids the samples' ids, for errors. Default: 0, 1, 2, …
  * @throws DataError `sample-shape`, `sample-structure` or `sample-type`
  *
  * @example
@@ -20,14 +21,14 @@ import { dtypeOf, type HostArray, type HostTensor, type HostTree, isHostArray, i
  * collate([{ x: new Float32Array(4), y: 0.5 }, { x: new Float32Array(4), y: 1 }]); // x: [2, 4], y: [2]
  * ```
  */
-export function collate(samples: readonly unknown[], ids: ArrayLike<number> = [...samples.keys()]): HostTree {
+export function collate(samples: readonly unknown[], ids: ArrayLike<SampleId> = [...samples.keys()]): HostTree {
   if (Array.isArray(samples[0])) return collateLists(samples, { ids, path: '' });
   return collateAt(samples, { ids, path: '' });
 }
 
 /** Where in the samples we are, for errors. */
 interface Place {
-  readonly ids: ArrayLike<number>;
+  readonly ids: ArrayLike<SampleId>;
   readonly path: string;
 }
 

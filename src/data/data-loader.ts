@@ -2,37 +2,16 @@
  * The data loader: walks through a dataset in batches of tensors, epoch by epoch. What it gives depends on the seed,
  * the epoch and the batch number only, so that a run can resume at any batch and go on as if never interrupted.
  */
-import { z } from 'zod';
-import { ConfigError, DataError, show } from '../core/errors.ts';
-import { anyThat, flag, parseOptions, wholeNumber } from '../core/options.ts';
-import type { Random } from '../core/random.ts';
+import { DataError, show } from '../core/errors.ts';
+import { parseOptions } from '../core/options.ts';
 import { globalRandom } from '../core/seed.ts';
+import { BatchMaker } from './batch-maker.ts';
 import { type Dataset, sampleIdOf } from './dataset.ts';
 import { Iteration } from './iteration.ts';
-import { readBatch, type SampleTransform } from './read-batch.ts';
+import { asynchronous, type DataLoaderOptions, has, loaderSchema, notADataset, twoOrders } from './loader-options.ts';
+import type { BadSample } from './read-batch.ts';
 import { RandomSampler, type Sampler, SequentialSampler } from './samplers/samplers.ts';
-import type { BatchTransform } from './transforms.ts';
-import { sampleRandom, type ViewKey } from './views.ts';
-
-/** Options of a {@link DataLoader}. */
-export interface DataLoaderOptions<S = unknown, B = unknown> {
-  /** Samples per batch. Default 32. */
-  readonly batchSize?: number | undefined;
-  /** Visit the samples in a new random order each epoch. Default false. */
-  readonly shuffle?: boolean | undefined;
-  /** Leave out the last batch when it is smaller than the others. Default false. */
-  readonly dropLast?: boolean | undefined;
-  /** Seed of shuffling and augmentation. Default: drawn from the global stream, which `seedEverything` sets. */
-  readonly seed?: number | undefined;
-  /** An order of your own, instead of `shuffle`. */
-  readonly sampler?: Sampler | undefined;
-  /** Makes a batch of samples, instead of {@link collate}. Called when the batch is handed over. */
-  readonly collate?: ((samples: S[]) => B) | undefined;
-  /** Augmentation, per sample or, faster, per batch. */
-  readonly transform?: SampleTransform<S> | BatchTransform | undefined;
-  /** Batches of an asynchronous dataset in preparation while one is in use. Default 2. */
-  readonly prefetch?: number | undefined;
-}
+import type { ViewKey } from './views.ts';
 
 /** Where a loader is: all that is needed to go on from there. */
 export interface DataLoaderState {
@@ -41,24 +20,6 @@ export interface DataLoaderState {
   readonly batch: number;
   readonly seed: number;
 }
-
-const isFunction = (value: unknown): boolean => typeof value === 'function';
-const has = (value: unknown, member: string): boolean =>
-  isFunction((value as Record<string, unknown> | null)?.[member]);
-
-const optionsSchema = z.strictObject({
-  batchSize: wholeNumber(1).default(32),
-  shuffle: flag().default(false),
-  dropLast: flag().default(false),
-  seed: wholeNumber(0, 0xffff_ffff).optional(),
-  sampler: anyThat<Sampler>('a sampler with `length` and `indices(epoch)`', (v) => has(v, 'indices')).optional(),
-  collate: anyThat<(samples: never[]) => unknown>('a function', isFunction).optional(),
-  transform: anyThat<SampleTransform<unknown> | BatchTransform>(
-    'a function of a sample, or an object with `batch`',
-    (value) => isFunction(value) || has(value, 'batch'),
-  ).optional(),
-  prefetch: wholeNumber(0).default(2),
-});
 
 /**
  * Batches of a dataset, as an async iterable that can be walked through again for each epoch. Each batch is made of
@@ -80,25 +41,28 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
   readonly prefetch: number;
   readonly #givenSampler: Sampler | undefined;
   readonly #shuffle: boolean;
-  readonly #collate: ((samples: S[]) => B) | undefined;
-  readonly #transform: SampleTransform<S> | BatchTransform | undefined;
+  readonly #maker: BatchMaker<S, B>;
   #seed: number;
   #epoch = 0;
   #start = 0;
   #iteration: Iteration<B> | undefined;
+  #order: { readonly epoch: number; readonly seed: number; readonly indices: Uint32Array } | undefined;
 
   constructor(dataset: Dataset<S, B>, options: DataLoaderOptions<S, B> = {}) {
-    const parsed = parseOptions('DataLoader', optionsSchema, options);
-    if (!has(dataset, 'get')) throw notADataset(dataset);
+    const parsed = parseOptions('DataLoader', loaderSchema, options);
+    if (!has(dataset, 'get') || typeof dataset.length !== 'number') throw notADataset(dataset);
     if (parsed.shuffle && parsed.sampler) throw twoOrders();
     this.dataset = dataset;
     this.batchSize = parsed.batchSize;
     this.dropLast = parsed.dropLast;
-    this.prefetch = parsed.prefetch;
+    this.prefetch = parsed.prefetch ?? Math.max(2, 2 * parsed.workers);
     this.#shuffle = parsed.shuffle;
     this.#givenSampler = parsed.sampler;
-    this.#collate = options.collate;
-    this.#transform = options.transform;
+    this.#maker = new BatchMaker({
+      ...{ dataset, transform: options.transform, collate: options.collate },
+      ...{ workers: parsed.workers, runtime: parsed.workerRuntime },
+      ...{ skipBad: parsed.onBadSample === 'skip', maxBad: parsed.maxBadSamples },
+    });
     this.#seed = parsed.seed ?? globalRandom().bits();
   }
 
@@ -172,8 +136,23 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
    * @param epoch default: the epoch of the latest iteration
    */
   viewKeys(batch: number, epoch: number = this.#epoch): ViewKey[] {
-    const order = orderOf(this.#sampler, epoch).subarray(batch * this.batchSize, (batch + 1) * this.batchSize);
+    const order = this.#orderOf(epoch).subarray(batch * this.batchSize, (batch + 1) * this.batchSize);
     return Array.from(order, (index) => ({ seed: this.#seed, epoch, id: sampleIdOf(this.dataset, index) }));
+  }
+
+  /** The samples that were skipped so far, under `onBadSample: 'skip'`, each once, and why. */
+  get badSamples(): readonly BadSample[] {
+    return this.#maker.bad;
+  }
+
+  /** The process ids of the workers (thread ids with `workerRuntime: 'threads'`), once a batch has been asked for. */
+  get workerIds(): readonly number[] {
+    return this.#maker.workerIds;
+  }
+
+  /** Ends the workers, if there are any. Idle workers do not keep the process alive, so this is only to free memory. */
+  close(): Promise<void> {
+    return this.#maker.close();
   }
 
   #move(epoch: number, batch: number): void {
@@ -188,19 +167,29 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
     return this.#shuffle ? new RandomSampler(length, { seed: this.#seed }) : new SequentialSampler(length);
   }
 
+  /** The order of an epoch, kept until another one is asked for. */
+  #orderOf(epoch: number): Uint32Array {
+    const { length } = this.#sampler;
+    const known = this.#order;
+    if (known?.epoch === epoch && known.seed === this.#seed && known.indices.length === length) return known.indices;
+    const indices = orderOf(this.#sampler, epoch);
+    this.#order = { epoch, seed: this.#seed, indices };
+    return indices;
+  }
+
   #begin(): Iteration<B> {
     if (this.#iteration) this.#move(this.#epoch + 1, 0);
     const epoch = this.#epoch;
     const seed = this.#seed;
-    const order = orderOf(this.#sampler, epoch);
-    const reader = { dataset: this.dataset, collate: this.#collate, transform: this.#transform };
-    const randomOf = (index: number): Random => sampleRandom({ seed, epoch, id: sampleIdOf(this.dataset, index) });
+    const order = this.#orderOf(epoch);
     this.#iteration = new Iteration<B>({
       from: this.#start,
       to: this.length,
       prefetch: this.prefetch,
-      prepare: (batch) =>
-        readBatch(reader, order.subarray(batch * this.batchSize, (batch + 1) * this.batchSize), randomOf),
+      prepare: (batch) => {
+        const indices = order.slice(batch * this.batchSize, (batch + 1) * this.batchSize);
+        return this.#maker.prepare({ indices, seed, epoch });
+      },
     });
     return this.#iteration;
   }
@@ -216,25 +205,6 @@ function orderOf(sampler: Sampler, epoch: number): Uint32Array {
     got: String(order.length),
   });
 }
-
-const asynchronous = (): ConfigError =>
-  new ConfigError('DataLoader: the dataset is asynchronous', {
-    code: 'asynchronous-dataset',
-    help: 'iterate with `for await`',
-  });
-
-const twoOrders = (): ConfigError =>
-  new ConfigError('DataLoader: `shuffle` and `sampler` exclude each other', {
-    code: 'invalid-option',
-    help: 'leave out `shuffle`, or use a RandomSampler',
-  });
-
-const notADataset = (got: unknown): ConfigError =>
-  new ConfigError('DataLoader', {
-    code: 'invalid-dataset',
-    expected: 'a dataset with `length` and `get`',
-    got: show(got),
-  });
 
 const wrongState = (state: DataLoaderState, length: number): DataError =>
   new DataError('DataLoader: this state does not fit', {

@@ -1,68 +1,103 @@
 /**
  * Reads one batch of samples from a dataset: gathered at once where the dataset and the options allow it, else sample
- * by sample. An error names the sample it happened at.
+ * by sample. An error names the sample it happened at. Workers run this too, so it knows nothing of tfjs.
  */
 import { DataError, KelvinError, messageOf } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
-import * as tf from '../core/tf.ts';
 import { collate } from './collate.ts';
-import type { Dataset } from './dataset.ts';
+import { type Dataset, sampleIdOf } from './dataset.ts';
 import { type HostBatch, type HostTree, isHostArray, isThenable } from './host.ts';
-import type { Prepared } from './iteration.ts';
-import { toTensors } from './to-tensors.ts';
 import type { BatchTransform } from './transforms.ts';
+import { type SampleId, sampleRandom } from './views.ts';
 
 /** Changes one sample; `random` is that sample's own stream. */
 export type SampleTransform<S> = { bivariant(sample: S, random: Random): S | Promise<S> }['bivariant'];
 
 /** How batches are read. */
-export interface Reader<S, B> {
-  readonly dataset: Dataset<S, B>;
-  readonly collate?: ((samples: S[]) => B) | undefined;
+export interface Reader<S = unknown> {
+  readonly dataset: Dataset<S>;
   readonly transform?: SampleTransform<S> | BatchTransform | undefined;
+  /** Leave the samples as they are: somebody else makes a batch of them. */
+  readonly asSamples: boolean;
+  /** Leave out samples that the dataset cannot give, instead of throwing. */
+  readonly skipBad: boolean;
 }
 
-/** Reads the samples `ids` as one batch, at once if the dataset is synchronous. */
-export function readBatch<S, B>(
-  reader: Reader<S, B>,
-  ids: Uint32Array,
-  randomOf: (id: number) => Random,
-): Prepared<B> | Promise<Prepared<B>> {
-  const { dataset, transform } = reader;
-  const perSample = typeof transform === 'function' ? transform : undefined;
-  if (dataset.gather && !reader.collate && !perSample) return fromTree(reader, ids, dataset.gather(ids), randomOf);
-  const samples = readSamples(dataset, ids, perSample, randomOf);
-  const prepare = (ready: S[]): Prepared<B> =>
-    reader.collate ? fromSamples(ready, reader.collate) : fromTree(reader, ids, collate(ready, ids), randomOf);
-  return samples instanceof Promise ? samples.then(prepare) : prepare(samples);
+/** Which samples, in which epoch of which seed. */
+export interface BatchRequest {
+  readonly indices: Uint32Array;
+  readonly seed: number;
+  readonly epoch: number;
 }
 
-function fromTree<S, B>(
-  { transform }: Reader<S, B>,
-  ids: Uint32Array,
+/** A sample that was left out. */
+export interface BadSample {
+  readonly id: SampleId;
+  /** The message of the error. */
+  readonly reason: string;
+}
+
+/** A batch on the host, collated or not. */
+export interface ReadBatch<S = unknown> {
+  readonly tree?: HostTree | undefined;
+  readonly samples?: readonly S[] | undefined;
+  readonly bad: readonly BadSample[];
+}
+
+/** Reads a batch, at once if the dataset is synchronous. @throws DataError `sample-failed`, `no-sample-left` */
+export function readBatch<S>(reader: Reader<S>, request: BatchRequest): ReadBatch<S> | Promise<ReadBatch<S>> {
+  const { dataset, transform, asSamples } = reader;
+  const perSample = typeof transform === 'function';
+  if (dataset.gather && !asSamples && !perSample) {
+    return { tree: augmented(reader, request, dataset.gather(request.indices), request.indices), bad: [] };
+  }
+  const bad: BadSample[] = [];
+  const read = readSamples(reader, request, bad);
+  return read instanceof Promise
+    ? read.then((all) => finish(reader, request, all, bad))
+    : finish(reader, request, read, bad);
+}
+
+/** In place of a sample that was left out. */
+const MISSING = Symbol('missing');
+
+function finish<S>(
+  reader: Reader<S>,
+  request: BatchRequest,
+  all: readonly (S | typeof MISSING)[],
+  bad: readonly BadSample[],
+): ReadBatch<S> {
+  const samples = all.filter((sample): sample is S => sample !== MISSING);
+  if (samples.length === 0) throw noSampleLeft(bad);
+  if (reader.asSamples) return { samples, bad };
+  const indices = bad.length > 0 ? request.indices.filter((_, row) => all[row] !== MISSING) : request.indices;
+  const ids = Array.from(indices, (index) => sampleIdOf(reader.dataset, index));
+  return { tree: augmented(reader, request, collate(samples, ids), indices), bad };
+}
+
+/** The batch passed through a batch transform, where there is one. */
+function augmented<S>(
+  { dataset, transform }: Reader<S>,
+  { seed, epoch }: BatchRequest,
   tree: HostTree,
-  randomOf: (id: number) => Random,
-): Prepared<B> {
-  const batchTransform = typeof transform === 'object' ? transform : undefined;
-  const ready = batchTransform ? batchTransform.batch(tree as HostBatch, (row) => randomOf(ids[row] as number)) : tree;
-  return { make: () => toTensors(ready) as B };
-}
-
-function fromSamples<S, B>(samples: S[], make: (samples: S[]) => B): Prepared<B> {
-  return { make: () => make(samples), drop: () => samples.forEach(disposeSample) };
+  indices: Uint32Array,
+): HostTree {
+  if (typeof transform !== 'object') return tree;
+  return transform.batch(tree as HostBatch, (row) =>
+    sampleRandom({ seed, epoch, id: sampleIdOf(dataset, indices[row] as number) }),
+  );
 }
 
 function readSamples<S>(
-  dataset: Dataset<S>,
-  ids: Uint32Array,
-  transform: SampleTransform<S> | undefined,
-  randomOf: (id: number) => Random,
-): S[] | Promise<S[]> {
-  const read: (S | Promise<S>)[] = [];
+  reader: Reader<S>,
+  request: BatchRequest,
+  bad: BadSample[],
+): (S | typeof MISSING)[] | Promise<(S | typeof MISSING)[]> {
+  const read: (S | typeof MISSING | Promise<S | typeof MISSING>)[] = [];
   let waits = false;
   try {
-    for (const id of ids) {
-      const sample = readSample(dataset, id, transform && ((found) => transform(found, randomOf(id))));
+    for (const index of request.indices) {
+      const sample = readSample(reader, request, index, bad);
       waits ||= sample instanceof Promise;
       read.push(sample);
     }
@@ -70,7 +105,7 @@ function readSamples<S>(
     disposeAll(read);
     throw error;
   }
-  if (!waits) return read as S[];
+  if (!waits) return read as (S | typeof MISSING)[];
   return Promise.all(read).catch((error: unknown) => {
     disposeAll(read);
     throw error;
@@ -78,30 +113,55 @@ function readSamples<S>(
 }
 
 function readSample<S>(
-  dataset: Dataset<S>,
-  id: number,
-  transform: ((sample: S) => S | Promise<S>) | undefined,
-): S | Promise<S> {
+  { dataset, transform, skipBad }: Reader<S>,
+  { seed, epoch }: BatchRequest,
+  index: number,
+  bad: BadSample[],
+): S | typeof MISSING | Promise<S | typeof MISSING> {
+  const id = sampleIdOf(dataset, index);
   const blame = (error: unknown): never => {
     throw sampleFailed(id, error);
   };
+  const unread = (error: unknown): typeof MISSING => {
+    if (!skipBad) return blame(error);
+    bad.push({ id, reason: messageOf(error) });
+    return MISSING;
+  };
+  const change = (sample: S): S | Promise<S> =>
+    typeof transform === 'function' ? transform(sample, sampleRandom({ seed, epoch, id })) : sample;
+  let found: S | Promise<S>;
   try {
-    const found = dataset.get(id);
-    if (isThenable(found)) return Promise.resolve(found).then(transform).catch(blame);
-    const sample = transform ? transform(found) : found;
+    found = dataset.get(index);
+  } catch (error) {
+    return unread(error);
+  }
+  if (isThenable(found)) {
+    return Promise.resolve(found).then((sample) => Promise.resolve(sample).then(change).catch(blame), unread);
+  }
+  try {
+    const sample = change(found);
     return isThenable(sample) ? Promise.resolve(sample).catch(blame) : sample;
   } catch (error) {
     return blame(error);
   }
 }
 
-function sampleFailed(id: number, cause: unknown): DataError {
+function sampleFailed(id: SampleId, cause: unknown): DataError {
   const help = cause instanceof KelvinError ? undefined : 'the error behind this one is its `cause`';
   return new DataError(`Sample ${id} could not be read: ${messageOf(cause)}`, { code: 'sample-failed', cause, help });
 }
 
+function noSampleLeft(bad: readonly BadSample[]): DataError {
+  const reasons = bad.slice(0, 3).map(({ reason }) => `\n    ${reason}`);
+  return new DataError(`No sample of a batch could be read:${reasons.join('')}`, {
+    code: 'no-sample-left',
+    expected: 'at least one good sample per batch',
+    got: `${bad.length} bad ones`,
+  });
+}
+
 /** Samples of a batch that came to nothing, some perhaps still on their way. */
-function disposeAll<S>(samples: readonly (S | Promise<S>)[]): void {
+function disposeAll(samples: readonly unknown[]): void {
   for (const sample of samples) {
     if (sample instanceof Promise) sample.then(disposeSample, () => {});
     else disposeSample(sample);
@@ -109,9 +169,8 @@ function disposeAll<S>(samples: readonly (S | Promise<S>)[]): void {
 }
 
 /** Samples that hold tensors are the loader's until a collate function takes them over. */
-function disposeSample(sample: unknown): void {
-  if (sample instanceof tf.Tensor) sample.dispose();
-  else if (typeof sample === 'object' && sample !== null && !isHostArray(sample)) {
-    Object.values(sample).forEach(disposeSample);
-  }
+export function disposeSample(sample: unknown): void {
+  if (typeof sample !== 'object' || sample === null || isHostArray(sample)) return;
+  if (typeof (sample as { dispose?: unknown }).dispose === 'function') (sample as { dispose(): void }).dispose();
+  else Object.values(sample).forEach(disposeSample);
 }

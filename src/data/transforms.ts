@@ -7,6 +7,7 @@ import { ConfigError } from '../core/errors.ts';
 import { parseOptions, text, wholeNumber } from '../core/options.ts';
 import type { Random } from '../core/random.ts';
 import type { HostArray, HostBatch } from './host.ts';
+import { withRecipe } from './workers/recipe.ts';
 
 /** Changes a gathered batch; keeps the loader on its fast path. `randomOf(row)` is the stream of that row's sample. */
 export interface BatchTransform {
@@ -29,7 +30,7 @@ const shiftSchema = z.strictObject({ pixels: wholeNumber(0), column: text().defa
  */
 export function randomShift(options: { pixels: number; column?: string | undefined }): BatchTransform {
   const { pixels, column } = parseOptions('randomShift', shiftSchema, options);
-  return {
+  const transform: BatchTransform = {
     batch(batch, randomOf) {
       const images = batch[column];
       if (!images || images.shape.length < 3) throw noImages(column, batch);
@@ -43,6 +44,7 @@ export function randomShift(options: { pixels: number; column?: string | undefin
       return batch;
     },
   };
+  return withRecipe(transform, import.meta.url, 'randomShift', () => [{ pixels, column }]);
 }
 
 interface Extent {

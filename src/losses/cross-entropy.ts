@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { DataError } from '../core/errors.ts';
+import { runFused } from '../core/fused.ts';
 import { anyThat, numberBetween, oneOf, parseOptions } from '../core/options.ts';
 import * as tf from '../core/tf.ts';
 import type { LossReduction } from './reduce.ts';
@@ -97,24 +98,43 @@ const massOf = (target: tf.Tensor): tf.Tensor2D => tf.sum(target, 1, true);
 function fusedLoss(logits: tf.Tensor2D, { target, mass, divisor }: Target, perSample: boolean): tf.Tensor {
   const scale = typeof divisor === 'number' ? 1 / divisor : tf.reciprocal(divisor);
   const loss = tf.customGrad((x, save) => {
-    const logProbabilities = logSoftmax(x as tf.Tensor);
-    const kept = { logProbabilities, target, ...(mass && { mass }), ...(typeof scale === 'object' && { scale }) };
-    const names = Object.keys(kept);
-    (save as tf.GradSaveFunc)(Object.values(kept));
-    const likelihood = tf.mul(logProbabilities, target);
-    const value = perSample
-      ? tf.neg(tf.sum(likelihood, 1))
-      : tf.mul(tf.sum(likelihood), typeof scale === 'number' ? -scale : tf.neg(scale));
+    const { losses, kept, slope } = lossesOf(x as tf.Tensor, target, mass);
+    (save as tf.GradSaveFunc)(typeof scale === 'object' ? [...kept, scale] : kept);
+    const value = perSample ? losses : tf.mul(tf.sum(losses), scale);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
-      const at = (name: string) => saved[names.indexOf(name)] as tf.Tensor;
-      const probabilities = tf.exp(at('logProbabilities'));
-      const difference = tf.sub(mass ? tf.mul(probabilities, at('mass')) : probabilities, at('target'));
-      if (perSample) return tf.mul(difference, tf.expandDims(dy, 1));
-      return tf.mul(difference, tf.mul(dy, typeof scale === 'number' ? scale : at('scale')));
+      if (perSample) return tf.mul(slope(saved), tf.expandDims(dy, 1));
+      return tf.mul(slope(saved), tf.mul(dy, typeof scale === 'object' ? (saved.at(-1) as tf.Tensor) : scale));
     };
     return { value, gradFunc: gradFunc as unknown as (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[] };
   });
   return loss(logits);
+}
+
+interface Losses {
+  /** Shape [batch]. */
+  readonly losses: tf.Tensor;
+  /** What has to be kept for the gradient. */
+  readonly kept: tf.Tensor[];
+  /** The gradient of the losses, of shape [batch, classes], from what was kept. */
+  readonly slope: (kept: tf.Tensor[]) => tf.Tensor;
+}
+
+/** By a fused kernel where the engine has one, whose loss and gradient come in one go. */
+function lossesOf(logits: tf.Tensor, target: tf.Tensor2D, mass: tf.Tensor2D | undefined): Losses {
+  const fused = logits.dtype === 'float32' && runFused('KelvinCrossEntropy', { logits, target }, {});
+  if (fused) {
+    const [losses, gradient] = fused as [tf.Tensor, tf.Tensor];
+    return { losses, kept: [gradient], slope: ([kept]) => kept as tf.Tensor };
+  }
+  const logProbabilities = logSoftmax(logits);
+  return {
+    losses: tf.neg(tf.sum(tf.mul(logProbabilities, target), 1)),
+    kept: [logProbabilities, target, ...(mass ? [mass] : [])],
+    slope: (kept) => {
+      const probabilities = tf.exp(kept[0] as tf.Tensor);
+      return tf.sub(mass ? tf.mul(probabilities, kept[2] as tf.Tensor) : probabilities, kept[1] as tf.Tensor);
+    },
+  };
 }
 
 function checkWeight(weight: tf.Tensor, classes: number): void {

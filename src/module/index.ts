@@ -9,5 +9,6 @@ export {
 } from './image-classification-model.ts';
 export { LightningModule } from './lightning-module.ts';
 export { countMacs, type SampleShape } from './macs.ts';
+export type { MetricsOf, MonitorOf } from './metric-names.ts';
 export type { GradientClipping, ManualOptimizer, StepResult } from './module-host.ts';
 export type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from './optimizer-config.ts';

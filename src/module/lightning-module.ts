@@ -2,24 +2,26 @@
  * The class that users extend: what a model computes in a step, how it is optimized, and which hooks it wants.
  * The trainer does the rest.
  */
-import type { Gradients, LogOptions, LogValue, ModuleView, TrainerView, XAxis } from '../core/contracts.ts';
+import type { Gradients, LogOptions, LogValue, TrainerView, XAxis } from '../core/contracts.ts';
 import type * as tf from '../core/tf.ts';
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
 import { notAttached, withoutForward } from './module-errors.ts';
 import type { ModuleHookMethods } from './module-hooks.ts';
 import type { GradientClipping, ManualOptimizer, ModuleHost, ModuleSteps, StepResult } from './module-host.ts';
-import { ModuleParts } from './module-parts.ts';
+import { ModuleParts, nestedModules } from './module-parts.ts';
 import type { ConfiguredOptimizers } from './optimizer-config.ts';
 
-/** Connects a module to the trainer that runs it, or disconnects it. For the trainer alone. */
+/** Connects a module and the modules in it to the trainer that runs it, or disconnects them. For the trainer alone. */
 export let attachHost: (module: LightningModule<never>, host: ModuleHost | undefined) => void;
 /** Whether a trainer runs a module now. For the trainer alone. */
 export let isAttached: (module: LightningModule<never>) => boolean;
 
-export interface LightningModule<B = unknown> extends ModuleHookMethods, ModuleSteps<B> {}
+// biome-ignore lint/correctness/noUnusedVariables: merged with the class, whose type parameters it must have
+export interface LightningModule<B = unknown, M extends string = string> extends ModuleHookMethods<B>, ModuleSteps<B> {}
 
 /**
- * The base of every trainable module. Generic in its batch.
+ * The base of every trainable module. Generic in its batch `B` and, if it likes, in the names of its metrics `M`: then
+ * `log` and the callbacks that watch a metric are checked by the compiler.
  *
  * Layers, models and variables in public fields are its parameters. Steps are synchronous and run inside one tidy: they
  * need not dispose of anything.
@@ -38,7 +40,9 @@ export interface LightningModule<B = unknown> extends ModuleHookMethods, ModuleS
  * ```
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
-export abstract class LightningModule<B = unknown> extends ModuleParts implements ModuleView {
+export abstract class LightningModule<B = unknown, M extends string = string> extends ModuleParts {
+  /** The declared metrics, for the compiler alone. */
+  declare readonly '~metrics'?: M;
   /**
    * Set it to `false` to optimize by hand: `trainingStep` then calls {@link optimizers}, {@link manualBackward} and
    * `optimizer.step(gradients)`, and steps the schedulers itself. The trainer neither accumulates nor clips.
@@ -51,6 +55,7 @@ export abstract class LightningModule<B = unknown> extends ModuleParts implement
   static {
     attachHost = (module, host) => {
       module.#host = host;
+      for (const nested of nestedModules(module)) if (nested instanceof LightningModule) attachHost(nested, host);
     };
     isAttached = (module) => module.#host !== undefined;
   }
@@ -156,13 +161,13 @@ export abstract class LightningModule<B = unknown> extends ModuleParts implement
    * @throws ConfigError when the value is no scalar, when nothing can be logged in this hook, or when the same name is
    * logged with other options than before
    */
-  log(name: string, value: LogValue, options: LogOptions = {}): void {
+  log(name: M, value: LogValue, options: LogOptions = {}): void {
     this.#host?.log(name, value, options);
   }
 
   /** Logs several metrics with the same options. */
-  logDict(values: Readonly<Record<string, LogValue>>, options: LogOptions = {}): void {
-    for (const [name, value] of Object.entries(values)) this.log(name, value, options);
+  logDict(values: Readonly<Partial<Record<M, LogValue>>>, options: LogOptions = {}): void {
+    for (const [name, value] of Object.entries(values)) this.log(name as M, value as LogValue, options);
   }
 }
 

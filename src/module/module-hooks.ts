@@ -8,14 +8,14 @@ import type * as tf from '../core/tf.ts';
 type Done = void | Promise<void>;
 
 /** The hooks of a module. All are optional; when each is called stands in the table of hooks. */
-export interface ModuleHookMethods {
+export interface ModuleHookMethods<B = unknown> {
   /** A run begins, before `configureModel`. */
   setup?(stage: RunStage): Done;
   onFitStart?(): Done;
   onTrainStart?(): Done;
   onTrainEpochStart?(): Done;
   /** Return -1 to end the epoch before this batch. */
-  onTrainBatchStart?(batch: unknown, batchIdx: number): void | -1 | Promise<void | -1>;
+  onTrainBatchStart?(batch: B, batchIdx: number): void | -1 | Promise<void | -1>;
   /** An accumulation window opens. Synchronous. */
   onBeforeZeroGrad?(optimizer: OptimizerLike): void;
   /** Synchronous. */
@@ -23,12 +23,12 @@ export interface ModuleHookMethods {
   onAfterBackward?(): Done;
   /** The gradients are not clipped yet. */
   onBeforeOptimizerStep?(optimizer: OptimizerLike, gradients: Gradients): Done;
-  onTrainBatchEnd?(outputs: StepOutput, batch: unknown, batchIdx: number): Done;
+  onTrainBatchEnd?(outputs: StepOutput, batch: B, batchIdx: number): Done;
   onValidationModelEval?(): Done;
   onValidationStart?(): Done;
   onValidationEpochStart?(): Done;
-  onValidationBatchStart?(batch: unknown, batchIdx: number, dataloaderIdx: number): Done;
-  onValidationBatchEnd?(outputs: unknown, batch: unknown, batchIdx: number, dataloaderIdx: number): Done;
+  onValidationBatchStart?(batch: B, batchIdx: number, dataloaderIdx: number): Done;
+  onValidationBatchEnd?(outputs: unknown, batch: B, batchIdx: number, dataloaderIdx: number): Done;
   onValidationEpochEnd?(): Done;
   onValidationEnd?(): Done;
   onValidationModelTrain?(): Done;
@@ -37,14 +37,14 @@ export interface ModuleHookMethods {
   onFitEnd?(): Done;
   onTestStart?(): Done;
   onTestEpochStart?(): Done;
-  onTestBatchStart?(batch: unknown, batchIdx: number, dataloaderIdx: number): Done;
-  onTestBatchEnd?(outputs: unknown, batch: unknown, batchIdx: number, dataloaderIdx: number): Done;
+  onTestBatchStart?(batch: B, batchIdx: number, dataloaderIdx: number): Done;
+  onTestBatchEnd?(outputs: unknown, batch: B, batchIdx: number, dataloaderIdx: number): Done;
   onTestEpochEnd?(): Done;
   onTestEnd?(): Done;
   onPredictStart?(): Done;
   onPredictEpochStart?(): Done;
-  onPredictBatchStart?(batch: unknown, batchIdx: number, dataloaderIdx: number): Done;
-  onPredictBatchEnd?(outputs: unknown, batch: unknown, batchIdx: number, dataloaderIdx: number): Done;
+  onPredictBatchStart?(batch: B, batchIdx: number, dataloaderIdx: number): Done;
+  onPredictBatchEnd?(outputs: unknown, batch: B, batchIdx: number, dataloaderIdx: number): Done;
   onPredictEpochEnd?(): Done;
   onPredictEnd?(): Done;
   /** Put what has to survive a resume into `checkpoint.state.user`. */

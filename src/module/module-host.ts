@@ -2,6 +2,8 @@
 import type { Callback, Gradients, LogOptions, LogValue, TrainerView } from '../core/contracts.ts';
 import type * as tf from '../core/tf.ts';
 import type { LRScheduler, Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
+import type { BatchTransferHooks } from './batch-transfer.ts';
+import type { DataModuleLoaders } from './data-module.ts';
 
 /**
  * What a training step may return: the loss; an object with it; with several optimizers `{ losses }`, a loss for each by
@@ -46,7 +48,14 @@ export interface ModuleHost {
 }
 
 /** The steps that a module may have, beside the training step that it must have. */
-export interface ModuleSteps<B> {
+export interface ModuleSteps<B> extends BatchTransferHooks {
+  /** Downloads or makes the data, at the very beginning of a run. */
+  prepareData?(): void | Promise<void>;
+  /** The training loader, or several, for a `fit` that is given none and whose data module has none. */
+  trainDataloader?(): DataModuleLoaders | Promise<DataModuleLoaders>;
+  valDataloader?(): DataModuleLoaders | Promise<DataModuleLoaders>;
+  testDataloader?(): DataModuleLoaders | Promise<DataModuleLoaders>;
+  predictDataloader?(): DataModuleLoaders | Promise<DataModuleLoaders>;
   /** What the network computes. Used by `predictStep` unless that is overridden. */
   forward?(...inputs: never[]): unknown;
   /** One validation batch: log metrics, return whatever `onValidationBatchEnd` should see. */

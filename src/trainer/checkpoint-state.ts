@@ -3,7 +3,10 @@ import type { Callback, Checkpoint, Json, JsonObject, Metrics } from '../core/co
 import { CheckpointError } from '../core/errors.ts';
 import type { RandomState } from '../core/random.ts';
 import { globalRandom } from '../core/seed.ts';
+import type { LoaderSeed } from '../data/loader.ts';
 import type { AxisRows } from '../module/log-book.ts';
+import { collectWeights } from '../module/weights.ts';
+import { collectDataModule } from './data-state.ts';
 import {
   collectOptimizer,
   collectOtherOptimizers,
@@ -15,7 +18,6 @@ import type { BatchSource } from './loaders.ts';
 import type { LogDeskState, RowPlace } from './log-desk.ts';
 import type { ProgressState } from './progress.ts';
 import type { Session, UnsettledBatch } from './session.ts';
-import { collectWeights } from './weights.ts';
 
 /** Collects the state of a session. With `weightsOnly`, just the model and its hyper-parameters. */
 export async function collectCheckpoint(
@@ -31,6 +33,7 @@ export async function collectCheckpoint(
     globalStep: progress.optimizerStep,
     user: {},
   };
+  if (session.data.datamodule !== undefined) state.datamodule = collectDataModule(session.data.datamodule);
   const checkpoint = { state, tensors: collectWeights(module) };
   if (!weightsOnly) collectTraining(session, callbacks, checkpoint);
   await session.hooks.fire('saveCheckpoint', checkpoint);
@@ -55,7 +58,8 @@ function collectTraining(session: Session, callbacks: readonly Callback[], { sta
     callbacks: Object.fromEntries(withState.map((callback) => [stateKey(callback), callback.stateDict?.() ?? {}])),
     log: { ...log, train: resumePoint?.book ?? log.train } as unknown as Json,
     loggers: undone?.loggers ?? desk.loggerStates(),
-    loaders: [train, ...val].map(loaderSeed),
+    loaders: [train, ...val].map(loaderSeed) as Json,
+    loaderRequest: (session.loaderRequest ?? null) as unknown as Json,
     random: (session.trainingRandom ?? globalRandom().state()) as readonly number[],
   });
 }
@@ -101,7 +105,7 @@ export function restoreTraining(session: Session, callbacks: readonly Callback[]
   }
   session.desk.restore(state.log as unknown as LogDeskState);
   [session.train, ...session.val].forEach((source, i) => {
-    restoreLoader(source, (state.loaders as (number | null)[])[i] ?? null);
+    restoreLoader(source, (state.loaders as (LoaderSeed | null)[])[i] ?? null);
   });
   globalRandom().restore(state.random as unknown as RandomState);
   const owed = (state.owedEpochRow ?? null) as OwedRow | null;
@@ -127,11 +131,11 @@ export function stateKey(callback: Callback): string {
   return callback.stateKey ?? callback.constructor.name;
 }
 
-function loaderSeed(source: BatchSource | undefined): number | null {
+function loaderSeed(source: BatchSource | undefined): LoaderSeed | null {
   return source?.loader.state?.().seed ?? null;
 }
 
 /** Gives the loader the seed of the first run, so that its shuffles go on as they would have. */
-function restoreLoader(source: BatchSource | undefined, seed: number | null): void {
-  if (seed !== null) source?.loader.loadState?.({ epoch: 0, batch: 0, seed });
+function restoreLoader(source: BatchSource | undefined, seed: LoaderSeed | null): void {
+  if (seed !== null) source?.loader.loadState?.({ epoch: 0, batch: 0, seed } as never);
 }

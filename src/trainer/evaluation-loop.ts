@@ -116,9 +116,10 @@ async function evaluateSource(
   const moduleName = `[LightningModule]${module.constructor.name}`;
   let stamp = 0;
   source.loader.setEpoch?.(progress.epoch);
-  for await (const { batch, batchIdx } of instruments.batches(source, iterate(source))) {
+  for await (const { batch: given, batchIdx } of instruments.batches(source, iterate(source))) {
+    const batch = session.transfer === undefined ? given : session.transfer(source, given, dataloaderIdx);
     let output: unknown;
-    const settleStep = instruments.aroundStep('evaluation', moduleName, stepName, batch, source.owned);
+    const settleStep = instruments.aroundStep('evaluation', moduleName, stepName, { source, given, batch });
     try {
       desk.atBatch(batch, stamp, suffix);
       await hooks.fire(`${kind}BatchStart`, batch, batchIdx, dataloaderIdx);
@@ -130,7 +131,7 @@ async function evaluateSource(
       if (kind === 'validation' && !session.sanityChecking) progress.validationBatches++;
     } finally {
       disposeTensors(output);
-      release(source, batch);
+      release(source, given, batch);
     }
     settleStep();
     await session.breathe();

@@ -4,22 +4,27 @@
  */
 import type { Metrics } from '../core/contracts.ts';
 import { batchSizeOf, disposeTensors } from '../core/tensors.ts';
+import { reloadWhenDue } from './data-request.ts';
 import { validateWhileFitting } from './evaluation-loop.ts';
 import { type BatchSource, emptyLoader, iterate, release } from './loaders.ts';
+import { pauseOf } from './pause.ts';
 import type { Session } from './session.ts';
 import { trainOnBatch } from './training-step.ts';
 import { validationDue } from './validation-schedule.ts';
 
 /** Trains until the limits are reached or somebody stops it. */
-export async function fitLoop(session: Session, train: BatchSource): Promise<void> {
+export async function fitLoop(session: Session): Promise<void> {
   const { hooks, instruments } = session;
   await hooks.fire('trainStart');
   await settleResumedBatch(session);
   while (!session.isDone) {
+    await reloadWhenDue(session);
+    const train = session.train as BatchSource;
     const complete = await instruments.measure('trainEpoch', 'loop', () => trainEpoch(session, train));
     if (session.interrupted) break;
     await endEpoch(session, complete);
   }
+  session.pause = pauseOf(session);
   if (session.interrupted) await hooks.fire('interrupt');
   await hooks.fire('trainEnd');
 }
@@ -32,11 +37,12 @@ async function trainEpoch(session: Session, train: BatchSource): Promise<boolean
   session.openEpoch();
   train.loader.setEpoch?.(options.overfitBatches === undefined ? epoch : 0);
   if (skip === 0) await hooks.fire('trainEpochStart');
-  for await (const { batch, batchIdx, isLast } of instruments.batches(train, iterate(train, { skip }))) {
+  for await (const { batch: given, batchIdx, isLast } of instruments.batches(train, iterate(train, { skip }))) {
+    const batch = session.transfer === undefined ? given : session.transfer(train, given, 0);
     session.isLastBatch = isLast;
     desk.atBatch(batch, progress.globalBatch);
     const stepsBefore = progress.optimizerStep;
-    const settleStep = instruments.aroundStep('batch', moduleName, 'trainingStep', batch, train.owned);
+    const settleStep = instruments.aroundStep('batch', moduleName, 'trainingStep', { source: train, given, batch });
     let output = {};
     try {
       if ((await hooks.fire('trainBatchStart', batch, batchIdx)) === -1) return true;
@@ -49,7 +55,7 @@ async function trainEpoch(session: Session, train: BatchSource): Promise<boolean
       session.writeStepRow();
     } finally {
       disposeTensors(output);
-      release(train, batch);
+      release(train, given, batch);
     }
     settleStep();
     if (session.windowBatch === 0) instruments.ledger?.endPeriod('batch');

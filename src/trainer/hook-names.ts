@@ -2,11 +2,16 @@
 import { ConfigError } from '../core/errors.ts';
 import { HOOK_NAMES, HOOKS, hookMethod } from '../core/hooks.ts';
 import { nearest } from '../core/options.ts';
+import { TRANSFER_HOOKS } from '../module/batch-transfer.ts';
 
-const KNOWN = {
+const KNOWN: Readonly<Record<'callback' | 'module' | 'data module', readonly string[]>> = {
   callback: HOOK_NAMES.filter((name) => HOOKS[name].receivers !== 'M').map((name) => hookMethod(name) as string),
-  module: HOOK_NAMES.filter((name) => HOOKS[name].receivers !== 'C').map((name) => hookMethod(name) as string),
-} as const;
+  module: [
+    ...HOOK_NAMES.filter((name) => HOOKS[name].receivers !== 'C').map((name) => hookMethod(name) as string),
+    ...TRANSFER_HOOKS,
+  ],
+  'data module': ['onException', ...TRANSFER_HOOKS],
+};
 
 /**
  * Refuses methods that are a letter or two away from a hook. Other methods that begin with `on` are the object's own

@@ -1,12 +1,13 @@
 /** What `fit`, `validate`, `test` and `predict` are given, sorted out once: loaders, a data module, a checkpoint. */
 import { z } from 'zod';
 import type { RunStage } from '../core/contracts.ts';
-import { ConfigError, show } from '../core/errors.ts';
+import { ConfigError } from '../core/errors.ts';
 import { anyThat, parseOptions, text } from '../core/options.ts';
 import { isPlainObject } from '../core/tensors.ts';
+import { isIterable, type LoaderTree } from '../data/loader.ts';
 import { LightningDataModule } from '../module/data-module.ts';
-import { type BatchSource, batchSources, evaluationSources, isIterable, type Loaders } from './loaders.ts';
-import type { ResolvedTrainerOptions } from './options.ts';
+import type { LoaderKind } from './data-request.ts';
+import type { Loaders } from './loaders.ts';
 
 /** Options of `fit`. */
 export interface FitOptions {
@@ -16,9 +17,17 @@ export interface FitOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Loaders for training and validation, or a data module that has them. */
+/**
+ * Loaders for training and validation, or a data module that has them. Several training loaders in an array or a record
+ * are walked through at once and give batches of that shape, as `new CombinedLoader(loaders)` does. What is left out is
+ * asked of the module: `trainDataloader()`, `valDataloader()`.
+ */
 export type FitData<B> =
-  | ({ train: Loaders<B>; val?: Loaders<B> | undefined; datamodule?: undefined } & FitOptions)
+  | ({
+      train?: LoaderTree<B> | undefined;
+      val?: Loaders<B> | undefined;
+      datamodule?: undefined;
+    } & FitOptions)
   | ({ datamodule: LightningDataModule; train?: undefined; val?: undefined } & FitOptions)
   | LightningDataModule;
 
@@ -33,14 +42,13 @@ export interface EvaluationOptions {
 /** Loaders to evaluate, or a data module that has them. */
 export type EvaluationData<B> = Loaders<B> | LightningDataModule | { datamodule: LightningDataModule };
 
-/** The inputs of a run, checked, with the loaders to be asked for late. */
+/** The inputs of a run, checked. Loaders are asked for late: see data-request.ts. */
 export interface ResolvedData {
   readonly datamodule: LightningDataModule | undefined;
   readonly ckptPath: string | undefined;
   readonly signal: AbortSignal | undefined;
-  trainSource(options: ResolvedTrainerOptions): Promise<BatchSource>;
-  valSources(options: ResolvedTrainerOptions): Promise<BatchSource[]>;
-  evaluationSources(options: ResolvedTrainerOptions): Promise<BatchSource[]>;
+  /** Those that were given, as they were given. */
+  readonly loaders: Readonly<Partial<Record<LoaderKind, unknown>>>;
 }
 
 const isDataModule = (value: unknown): value is LightningDataModule => value instanceof LightningDataModule;
@@ -61,8 +69,9 @@ const optionsSchema = z.strictObject({
 
 /** Sorts out the arguments of `fit`. */
 export function resolveFitData(data: unknown, second: unknown, third: unknown): ResolvedData {
-  const isNamed = isDataModule(data) || (isPlainObject(data) && !isIterable(data));
-  const named = isDataModule(data) ? { datamodule: data } : isNamed ? data : { train: data, val: second };
+  const isNamed = data === undefined || isDataModule(data) || (isPlainObject(data) && !isIterable(data));
+  const named =
+    data === undefined ? {} : isDataModule(data) ? { datamodule: data } : isNamed ? data : { train: data, val: second };
   const options = parseOptions('trainer.fit', optionsSchema, isNamed ? second : third);
   const {
     train,
@@ -79,58 +88,15 @@ export function resolveFitData(data: unknown, second: unknown, third: unknown): 
       help: 'leave out one of them',
     });
   }
-  if (datamodule === undefined && train === undefined) throw missingLoader('fit', 'a training loader');
-  return {
-    datamodule,
-    ckptPath,
-    signal,
-    trainSource: async (flags) => {
-      const loader = datamodule ? await datamodule.trainDataloader() : train;
-      if (loader === undefined) throw missingLoader('fit', 'a data module with `trainDataloader`');
-      const sources = batchSources('train', loader, 'limitTrainBatches', flags.limitTrainBatches);
-      if (sources.length === 1) return sources[0] as BatchSource;
-      if (sources.length === 0) throw missingLoader('fit', 'a training loader');
-      throw new ConfigError('trainer.fit', {
-        code: 'several-train-loaders',
-        expected: 'one training loader',
-        got: show(loader),
-      });
-    },
-    valSources: async (flags) =>
-      evaluationSources(
-        'val',
-        datamodule ? await datamodule.valDataloader() : val,
-        'limitValBatches',
-        flags.limitValBatches,
-      ),
-    evaluationSources: () => Promise.resolve([]),
-  };
+  return { datamodule, ckptPath, signal, loaders: { train: train ?? undefined, val: val ?? undefined } };
 }
-
-const LIMITS = { validate: 'limitValBatches', test: 'limitTestBatches', predict: 'limitPredictBatches' } as const;
-const LOADERS = { validate: 'valDataloader', test: 'testDataloader', predict: 'predictDataloader' } as const;
 
 /** Sorts out the arguments of `validate`, `test` and `predict`. */
 export function resolveEvaluationData(stage: Exclude<RunStage, 'fit'>, data: unknown, options: unknown): ResolvedData {
   const { ckptPath, signal } = parseOptions(`trainer.${stage}`, optionsSchema, options);
   const inner = isPlainObject(data) && isDataModule(data.datamodule) ? data.datamodule : data;
-  const datamodule = isDataModule(inner) ? inner : undefined;
-  const none = (): Promise<never> => Promise.reject(missingLoader(stage, 'nothing to train on'));
-  return {
-    datamodule,
-    ckptPath,
-    signal,
-    trainSource: none,
-    valSources: none,
-    evaluationSources: async (flags) => {
-      const loader = datamodule ? await datamodule[LOADERS[stage]]() : inner;
-      if (loader === undefined || loader === null)
-        throw missingLoader(stage, datamodule ? `a data module with \`${LOADERS[stage]}\`` : 'a loader');
-      return evaluationSources(stage, loader, LIMITS[stage], flags[LIMITS[stage]]);
-    },
-  };
+  if (isDataModule(inner)) return { datamodule: inner, ckptPath, signal, loaders: {} };
+  return { datamodule: undefined, ckptPath, signal, loaders: { [KINDS[stage]]: inner ?? undefined } };
 }
 
-function missingLoader(stage: RunStage, expected: string): ConfigError {
-  return new ConfigError(`trainer.${stage}`, { code: 'missing-loader', expected, got: 'none' });
-}
+const KINDS = { validate: 'val', test: 'test', predict: 'predict' } as const;

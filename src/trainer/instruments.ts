@@ -6,6 +6,7 @@ import { HOOKS, type HookName, hookMethod, type LogHook } from '../core/hooks.ts
 import type { ActionKind, ProfilerLike } from '../core/profiling.ts';
 import { isThenable } from '../core/tensors.ts';
 import { type LeakLedger, type LeakPeriod, tensorsIn } from './leaks.ts';
+import { type BatchSource, disposable } from './loaders.ts';
 
 type Receiver = (...args: readonly unknown[]) => unknown;
 
@@ -50,29 +51,38 @@ export class Instruments {
   }
 
   /** The batches of a loader, with the time and the tensors that waiting for each takes. */
-  batches<T extends { readonly batch: unknown }>(
-    { name, owned }: { readonly name: string; readonly owned: boolean },
-    given: AsyncGenerator<T>,
-  ): AsyncIterable<T> {
+  batches<T extends { readonly batch: unknown }>(source: BatchSource, given: AsyncGenerator<T>): AsyncIterable<T> {
     const { profiler, ledger } = this;
     if (profiler === undefined && ledger === undefined) return given;
-    const period = name.startsWith('train') ? 'batch' : 'evaluation';
-    const owner = `[${name} loader]`;
+    const period = source.name.startsWith('train') ? 'batch' : 'evaluation';
+    const owner = `[${source.name} loader]`;
     const next = async (): Promise<IteratorResult<T>> => {
       const mark = ledger?.mark() ?? 0;
       const result = await this.measure(`${owner}.next`, 'data', () => given.next());
-      if (!result.done) ledger?.charge(period, owner, 'next', mark, owned ? tensorsIn(result.value.batch) : 0);
+      if (!result.done && ledger !== undefined) {
+        ledger.charge(period, owner, 'next', mark, tensorsIn(disposable(source, result.value.batch)));
+      }
       return result;
     };
     return { [Symbol.asyncIterator]: () => ({ next, return: (value) => given.return(value) }) };
   }
 
-  /** Notes what a step leaves behind: call it before the step, and what it returns when its batch is gone. */
-  aroundStep(period: LeakPeriod, owner: string, step: string, batch: unknown, owned: boolean): () => void {
+  /**
+   * Notes what a step leaves behind: call it before the step, and what it returns when its batch is gone.
+   *
+   * @param given the batch as the loader gave it
+   * @param batch the batch as the step gets it
+   */
+  aroundStep(
+    period: LeakPeriod,
+    owner: string,
+    step: string,
+    { source, given, batch }: { source: BatchSource; given: unknown; batch: unknown },
+  ): () => void {
     const { ledger } = this;
     if (ledger === undefined) return NOTHING;
     const mark = ledger.mark();
-    const tensors = owned ? tensorsIn(batch) : 0;
+    const tensors = tensorsIn(disposable(source, given, batch));
     return () => ledger.charge(period, owner, step, mark, -tensors);
   }
 }

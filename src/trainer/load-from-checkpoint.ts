@@ -6,7 +6,7 @@ import { anyThat, flag, parseOptions } from '../core/options.ts';
 import { isPlainObject } from '../core/tensors.ts';
 import { configureOnce } from '../module/lifecycle.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
-import { restoreWeights } from './weights.ts';
+import { restoreWeights } from '../module/weights.ts';
 
 /** Options of {@link loadFromCheckpoint}. */
 export interface LoadOptions {

@@ -4,58 +4,60 @@
  */
 
 import { type BatchLimit, limitedCount } from '../core/duration.ts';
-import { ConfigError, DataError, show } from '../core/errors.ts';
+import { ConfigError, DataError } from '../core/errors.ts';
 import { globalRandom } from '../core/seed.ts';
-import { disposeTensors } from '../core/tensors.ts';
-import * as tf from '../core/tf.ts';
+import { disposeTensors, isPlainObject, visitTensors } from '../core/tensors.ts';
+import type * as tf from '../core/tf.ts';
+import { CombinedLoader } from '../data/combined-loader.ts';
+import { isIterable, isLoader, type Loader, lengthOf } from '../data/loader.ts';
+import { invalidLoader, isLoaderTree } from '../data/loader-tree.ts';
+import { ownedPart } from '../data/member-walk.ts';
 
-/** Anything that yields batches, once per iteration. */
-export type Loader<B> = (Iterable<B> | AsyncIterable<B>) & {
-  /** Number of batches, where it is known. */
-  readonly length?: number;
-  /** Called before each epoch, so that the order of the samples follows from its number. */
-  setEpoch?(epoch: number): void;
-  /** Continue within an epoch: the next iteration starts at this batch. */
-  loadState?(state: { epoch: number; batch: number; seed: number }): void;
-  state?(): { epoch: number; batch: number; seed: number };
-};
-
-/** One loader or several. */
-export type Loaders<B> = Loader<B> | readonly Loader<B>[];
+/** One loader or several, which are gone through one after the other. */
+export type Loaders<B> = Loader<B> | readonly Loader<B>[] | Readonly<Record<string, Loader<B>>>;
 
 /** A loader with its limits worked out. */
 export interface BatchSource {
   readonly loader: Loader<unknown>;
   /** Batches per epoch after the limit; `Infinity` when that is not known. */
   readonly count: number;
-  /** Whether batches are the trainer's to dispose of. */
-  readonly owned: boolean;
   readonly name: string;
 }
 
 /**
- * Prepares loaders for iteration.
+ * Prepares the loaders of an evaluation: an array or a record of them, or a CombinedLoader of mode `'sequential'`, is
+ * several.
  *
- * @param name for errors: `'train'`, `'val'`
- * @param limitName the flag that limits it: `'limitTrainBatches'`
+ * @param name for errors: `'val'`
+ * @param limitName the flag that limits it: `'limitValBatches'`
  * @throws ConfigError `invalid-loader`
  */
 export function batchSources(name: string, loaders: unknown, limitName: string, limit: BatchLimit): BatchSource[] {
   if (loaders === undefined || loaders === null) return [];
-  const several = Array.isArray(loaders) && loaders.length > 0 && loaders.every(isLoader);
-  const list: unknown[] = several ? loaders : [loaders];
-  return list.map((loader, i) => {
-    const label = several ? `${name}[${i}]` : name;
-    if (!isIterable(loader)) {
-      throw new ConfigError(`The ${label} loader`, {
-        code: 'invalid-loader',
-        expected: 'a DataLoader, an array of batches, or anything iterable',
-        got: show(loader),
-      });
-    }
-    const length = lengthOf(loader);
-    return { loader, name: label, count: limitedCount(limitName, limit, length), owned: !Array.isArray(loader) };
+  const given = loaders instanceof CombinedLoader && loaders.mode === 'sequential' ? loaders.loaders : loaders;
+  const several = !isLoader(given) && isLoaderTree(given);
+  const named = several ? Object.entries(given as Record<string, unknown>) : [['', given] as const];
+  return named.map(([key, loader]) => {
+    const label = !several ? name : Array.isArray(given) ? `${name}[${key}]` : `${name}.${key}`;
+    return batchSource(label, loader, limitName, limit);
   });
+}
+
+/**
+ * Prepares the training loader. Several, in arrays and records, become one whose batches have their shape.
+ *
+ * @throws ConfigError `invalid-loader`, `sequential-training`
+ */
+export function trainingSource(loaders: unknown, limit: BatchLimit): BatchSource {
+  const several = isPlainObject(loaders) ? !isIterable(loaders) : !isLoader(loaders) && isLoaderTree(loaders);
+  const loader = several ? new CombinedLoader(loaders as object) : loaders;
+  if (loader instanceof CombinedLoader && loader.mode === 'sequential') throw sequentialTraining();
+  return batchSource('train', loader, 'limitTrainBatches', limit);
+}
+
+function batchSource(name: string, loader: unknown, limitName: string, limit: BatchLimit): BatchSource {
+  if (!isIterable(loader)) throw invalidLoader(`The ${name} loader`, loader);
+  return { loader, name, count: limitedCount(limitName, limit, lengthOf(loader)) };
 }
 
 /** The batches of one epoch, from `skip` on, with the knowledge which is the last. Disposes of what was not taken. */
@@ -66,7 +68,7 @@ export async function* iterate(
   if (skip >= source.count) return;
   let batchIdx = 0;
   if (skip > 0 && source.loader.loadState !== undefined && source.loader.state !== undefined) {
-    source.loader.loadState({ ...source.loader.state(), batch: skip });
+    source.loader.loadState({ ...source.loader.state(), batch: skip } as never);
     batchIdx = skip;
   }
   const length = lengthOf(source.loader);
@@ -98,9 +100,26 @@ export async function* iterate(
   }
 }
 
-/** Disposes of a batch, if it is the trainer's. */
-export function release(source: BatchSource, batch: unknown): void {
-  if (source.owned) disposeTensors(batch);
+/**
+ * What of a batch is disposed of when it is over: all of it, unless it is one of a ready array.
+ *
+ * @param made what the transfer hooks made of it, whose own tensors go as well
+ */
+export function disposable({ loader }: BatchSource, batch: unknown, made: unknown = batch): unknown {
+  const owned = ownedPart(loader, batch);
+  if (made === batch) return owned;
+  const given = new Set<tf.Tensor>();
+  visitTensors(batch, (tensor) => given.add(tensor));
+  const own: tf.Tensor[] = [];
+  visitTensors(made, (tensor) => {
+    if (!given.has(tensor)) own.push(tensor);
+  });
+  return [owned, own];
+}
+
+/** Disposes of a batch, as {@link disposable} says. */
+export function release(source: BatchSource, batch: unknown, made: unknown = batch): void {
+  disposeTensors(disposable(source, batch, made));
 }
 
 /**
@@ -138,16 +157,11 @@ function shortLoader({ name }: BatchSource, length: number, batches: number): Da
   });
 }
 
-function isLoader(value: unknown): value is Loader<unknown> {
-  return !Array.isArray(value) && !(value instanceof tf.Tensor) && isIterable(value);
-}
-
-/** True for anything that can be walked through, synchronously or not. */
-export function isIterable(value: unknown): value is Loader<unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  return Symbol.asyncIterator in value || Symbol.iterator in value;
-}
-
-function lengthOf(loader: Loader<unknown>): number {
-  return typeof loader.length === 'number' ? loader.length : Number.POSITIVE_INFINITY;
+function sequentialTraining(): ConfigError {
+  return new ConfigError('The train loader', {
+    code: 'sequential-training',
+    expected: "a CombinedLoader of mode 'maxSizeCycle', 'minSize' or 'maxSize'",
+    got: "'sequential'",
+    help: 'train on one loader after the other with `reloadDataloadersEveryNEpochs`, or join the datasets',
+  });
 }

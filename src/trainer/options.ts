@@ -8,11 +8,14 @@ import type { ProfilerLike } from '../core/profiling.ts';
 import { ENGINE_NAMES, type EngineName } from '../engine/types.ts';
 import { environmentDefaults } from './environment.ts';
 
+/** One callback or several. */
+export type Callbacks = Callback | readonly Callback[];
+
 /**
  * Options of {@link Trainer}. Counts are numbers, fractions are percentages: `10` is ten batches, `'25%'` a quarter.
  * What is left out is taken from the environment: `KELVIN_TRAINER_MAX_EPOCHS=3` for `maxEpochs`.
  */
-export interface TrainerOptions {
+export interface TrainerOptions<C extends Callbacks = Callbacks> {
   /** Which engine computes; `'auto'` (default) takes the fastest that can be started. */
   engine?: EngineName | 'auto' | undefined;
   /** Epochs to train; `-1` for no limit. Default 1000, or no limit when `maxSteps` or `maxTime` is given. */
@@ -40,7 +43,7 @@ export interface TrainerOptions {
   logEveryNSteps?: number | undefined;
   /** Loggers. `true` (default): TensorBoard, below `defaultRootDir`. `false`: none. */
   logger?: boolean | LoggerLike | readonly LoggerLike[] | undefined;
-  callbacks?: Callback | readonly Callback[] | undefined;
+  callbacks?: C | undefined;
   /** Add a `ModelCheckpoint` when none is given. Default `true`. */
   enableCheckpointing?: boolean | undefined;
   /** Add a progress bar when none is given. Default `true`. */
@@ -64,6 +67,8 @@ export interface TrainerOptions {
   fastDevRun?: boolean | number | undefined;
   /** Train and validate on the same few batches, in order. Default 0, off. */
   overfitBatches?: BatchLimit | undefined;
+  /** Ask the module or data module for its loaders again every n epochs. Default 0: once per `fit`. */
+  reloadDataloadersEveryNEpochs?: number | undefined;
   /** Where logs and checkpoints go by default. Default: the working directory. */
   defaultRootDir?: string | undefined;
   /** Nothing attached: no logger, checkpoint, bar, summary, sanity check. Default `false`. */
@@ -127,6 +132,7 @@ const schema = z.strictObject({
   terminateOnNaN: flag().default(true),
   fastDevRun: z.union([z.boolean(), z.int().min(0)], { error: 'true, false or a count of at least 0' }).default(false),
   overfitBatches: limit().default(0),
+  reloadDataloadersEveryNEpochs: wholeNumber(0).default(0),
   defaultRootDir: text().optional(),
   barebones: flag().default(false),
   handleSignals: flag().default(true),

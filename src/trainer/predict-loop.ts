@@ -37,7 +37,8 @@ async function predictSource(
   kept: unknown[] | undefined,
 ): Promise<void> {
   const { hooks, module, instruments } = session;
-  for await (const { batch, batchIdx } of instruments.batches(source, iterate(source))) {
+  for await (const { batch: given, batchIdx } of instruments.batches(source, iterate(source))) {
+    const batch = session.transfer === undefined ? given : session.transfer(source, given, dataloaderIdx);
     let output: unknown;
     try {
       await hooks.fire('predictBatchStart', batch, batchIdx, dataloaderIdx);
@@ -48,7 +49,7 @@ async function predictSource(
       if (kept !== undefined) output = undefined;
     } finally {
       disposeTensors(output);
-      release(source, batch);
+      release(source, given, batch);
     }
     await session.breathe();
     if (session.interrupted) return;

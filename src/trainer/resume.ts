@@ -4,8 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import { checkpointsIn, readCheckpoint } from '../checkpoint/store.ts';
 import type { Callback, Checkpoint } from '../core/contracts.ts';
 import { CheckpointError, ConfigError } from '../core/errors.ts';
+import { restoreWeights } from '../module/weights.ts';
+import { restoreDataModule } from './data-state.ts';
 import type { Session } from './session.ts';
-import { restoreWeights } from './weights.ts';
 
 /** A callback that keeps checkpoints, as far as it matters here. */
 interface CheckpointKeeper extends Callback {
@@ -38,6 +39,7 @@ export async function loadWeights(
 ): Promise<void> {
   const checkpoint = await resolveCheckpoint(ckptPath, callbacks, logDir);
   if (checkpoint === undefined) return;
+  restoreDataModule(session, checkpoint);
   await session.hooks.fire('loadCheckpoint', checkpoint);
   restoreWeights(session.module, checkpoint, { strict: true });
 }

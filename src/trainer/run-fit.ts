@@ -2,20 +2,20 @@
 import type { Callback, Metrics, RunStatus, TrainerView } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
 import { configureOnce } from '../module/lifecycle.ts';
-import type { LightningModule } from '../module/lightning-module.ts';
+import { restoreWeights } from '../module/weights.ts';
 import { checkResumable, restoreLoggers, restoreTraining } from './checkpoint-state.ts';
 import { compiledTraining } from './compile/compiled-training.ts';
+import { requestLoaders } from './data-request.ts';
+import { allHyperparameters, restoreDataModule, savedLoaderRequest } from './data-state.ts';
 import { sanityCheck } from './evaluation-loop.ts';
 import { fitLoop } from './fit-loop.ts';
 import type { ResolvedData } from './inputs.ts';
-import { emptyLoader } from './loaders.ts';
 import { refuseAutomaticFlags } from './manual-step.ts';
 import { Optimization } from './optimization.ts';
+import { goOnFrom } from './pause.ts';
 import { resolveCheckpoint } from './resume.ts';
 import type { Session } from './session.ts';
 import { listenForSignals } from './signals.ts';
-import { checkValidationSchedule } from './validation-schedule.ts';
-import { restoreWeights } from './weights.ts';
 
 /** How a fit ended. */
 export interface FitResult {
@@ -42,25 +42,24 @@ export async function runFit(
   const checkpoint = await resolveCheckpoint(data.ckptPath, callbacks, trainer.logDir);
   if (checkpoint !== undefined) {
     checkResumable(checkpoint);
+    restoreDataModule(session, checkpoint);
     await hooks.fire('loadCheckpoint', checkpoint);
     restoreWeights(module, checkpoint, { strict: true });
   }
-  session.val = await data.valSources(options);
-  session.train = await data.trainSource(options);
-  if (session.train.loader.length === 0) throw emptyLoader(session.train, 0);
-  if (session.val.length > 0) {
-    checkValidates(module, data);
-    checkValidationSchedule(options, session.train.count);
-  }
+  await requestLoaders(session, checkpoint ? savedLoaderRequest(checkpoint) : session.pause?.loaderRequest);
   if (!session.hasOptimization) session.optimization = await Optimization.configure(module);
   if (!module.training) module.train();
   if (checkpoint !== undefined) restoreLoggers(session, checkpoint);
+  const hparams = allHyperparameters(module, data.datamodule);
   await hooks.fire('fitStart');
   for (const logger of desk.loggers) {
-    logger.logHyperparams?.(module.hparams);
+    logger.logHyperparams?.(hparams);
     logger.logGraph?.(module);
   }
-  if (checkpoint !== undefined) restoreTraining(session, callbacks, checkpoint);
+  if (checkpoint !== undefined) {
+    session.pause = undefined;
+    restoreTraining(session, callbacks, checkpoint);
+  } else if (session.pause !== undefined) goOnFrom(session, session.pause);
   checkEpochLimit(session);
   const stopListening = options.handleSignals ? listenForSignals(() => session.interrupt()) : () => {};
   try {
@@ -68,7 +67,7 @@ export async function runFit(
       if (progress.epochBatch === 0) await sanityCheck(session);
       session.compiled = compiledTraining(session);
       session.startClock();
-      await fitLoop(session, session.train);
+      await fitLoop(session);
     }
     await hooks.fire('fitEnd');
   } finally {
@@ -77,16 +76,6 @@ export async function runFit(
   }
   const { epoch, optimizerStep, globalBatch } = progress;
   return { epochs: epoch, steps: optimizerStep, batches: globalBatch, metrics: desk.callbackMetrics };
-}
-
-function checkValidates(module: LightningModule<never>, data: ResolvedData): void {
-  if (module.validationStep !== undefined || data.datamodule !== undefined) return;
-  throw new ConfigError('trainer.fit', {
-    code: 'missing-step',
-    expected: `${module.constructor.name} to have \`validationStep\`, since there is a validation loader`,
-    got: 'a module without it',
-    help: 'add `validationStep(batch, batchIdx)` and log its metrics there, or leave out the loader',
-  });
 }
 
 function checkEpochLimit({ options, progress }: Session): void {

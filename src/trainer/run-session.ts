@@ -2,15 +2,18 @@
 import type { Callback, RunStage, TrainerView } from '../core/contracts.ts';
 import { ConfigError, messageOf } from '../core/errors.ts';
 import { startEngine } from '../engine/start.ts';
+import { attachDataModule } from '../module/data-module.ts';
 import { attachHost, isAttached, type LightningModule } from '../module/lightning-module.ts';
 import { PassThroughProfiler } from '../profilers/index.ts';
 import { arrangeCallbacks } from './attach-callbacks.ts';
+import { hasLoaders, missingLoader } from './data-request.ts';
 import { Dispatcher } from './dispatch.ts';
 import { refuseMisspelledHooks } from './hook-names.ts';
 import type { ResolvedData } from './inputs.ts';
 import { Instruments } from './instruments.ts';
 import { LeakLedger } from './leaks.ts';
 import { manualControl } from './manual-step.ts';
+import { refuseAsynchronousSteps } from './outputs.ts';
 import { Session } from './session.ts';
 import type { TrainerCore } from './trainer-state.ts';
 
@@ -36,18 +39,21 @@ export async function runSession<T>(
   const { core } = host;
   if (core.session !== undefined) throw alreadyRunning(stage, core.session.stage);
   if (isAttached(module)) throw moduleInUse(stage, module);
-  const session = open(host, stage, module);
+  if (!hasLoaders(stage, data, module)) throw missingLoader(stage, stage === 'fit' ? 'a training loader' : 'a loader');
+  const { datamodule } = data;
+  const session = open(host, stage, module, data);
   const stopListening = listenToSignal(data.signal, session);
   const profiled = { stage, logDir: () => host.view.logDir };
   core.profiler.open?.(profiled);
   try {
     await startEngine({ engine: core.options.engine });
-    await data.datamodule?.prepareData();
-    await data.datamodule?.setup(stage);
+    await datamodule?.prepareData();
+    await module.prepareData?.();
+    await datamodule?.setup(stage);
     await session.hooks.fire('setup', stage);
     const result = await session.instruments.measure(stage, 'run', () => body(session));
+    await datamodule?.teardown(stage);
     await session.hooks.fire('teardown', stage);
-    await data.datamodule?.teardown(stage);
     core.status = session.interrupted ? 'interrupted' : session.stoppedEarly ? 'stopped' : 'finished';
     for (const logger of core.loggers) await logger.finalize?.(session.interrupted ? 'interrupted' : 'success');
     return result;
@@ -63,6 +69,7 @@ export async function runSession<T>(
     session.compiled?.dispose();
     core.desk.settle();
     attachHost(module, undefined);
+    if (datamodule !== undefined) attachDataModule(datamodule, undefined);
     core.session = undefined;
     if (session.hasOptimization) core.lastFit = session;
   }
@@ -86,19 +93,27 @@ function listenToSignal(signal: AbortSignal | undefined, session: Session): () =
   return () => signal.removeEventListener('abort', interrupt);
 }
 
-function open({ view, core, callbacks }: SessionHost, stage: RunStage, module: LightningModule<never>): Session {
+function open(
+  { view, core, callbacks }: SessionHost,
+  stage: RunStage,
+  module: LightningModule<never>,
+  data: ResolvedData,
+): Session {
   const { options, desk, progress, observers } = core;
-  const all = arrangeCallbacks(callbacks, module);
+  const all = core.dry ? callbacks : arrangeCallbacks(callbacks, module);
   refuseMisspelledHooks('module', module);
+  if (data.datamodule !== undefined) refuseMisspelledHooks('data module', data.datamodule);
+  refuseAsynchronousSteps(module);
   for (const callback of all) refuseMisspelledHooks('callback', callback);
   const instruments = makeInstruments(core);
   const hooks = new Dispatcher(view, module, all, observers, instruments);
-  const session = new Session({ stage, options, module, hooks, desk, progress, instruments });
+  const session = new Session({ stage, options, module, hooks, desk, progress, data, instruments });
   core.callbacks = all;
   core.session = session;
   core.status = 'running';
   desk.reset();
   let manual: ReturnType<typeof manualControl> | undefined;
+  if (data.datamodule !== undefined) attachDataModule(data.datamodule, view);
   attachHost(module, {
     get trainer() {
       return session.compiled?.watch(view) ?? view;
@@ -138,7 +153,8 @@ function moduleInUse(stage: RunStage, module: LightningModule<never>): ConfigErr
   });
 }
 
-function alreadyRunning(stage: RunStage, running: RunStage): ConfigError {
+/** The error for a trainer that is busy. */
+export function alreadyRunning(stage: RunStage | 'check', running: RunStage): ConfigError {
   return new ConfigError(`trainer.${stage}`, {
     code: 'already-running',
     expected: 'an idle trainer',

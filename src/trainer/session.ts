@@ -8,13 +8,17 @@ import type { RandomState } from '../core/random.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import type { LogBookState } from '../module/log-book.ts';
 import { AccumulationWindow } from './accumulation.ts';
+import { type BatchTransfer, batchTransfer } from './batch-transfer.ts';
 import type { CompiledTraining } from './compile/compiled-training.ts';
+import type { LoaderRequest } from './data-request.ts';
 import type { Dispatcher } from './dispatch.ts';
+import type { ResolvedData } from './inputs.ts';
 import type { Instruments } from './instruments.ts';
 import type { BatchSource } from './loaders.ts';
 import type { LogDesk, RowPlace } from './log-desk.ts';
 import type { Optimization } from './optimization.ts';
 import type { ResolvedTrainerOptions } from './options.ts';
+import type { Pause } from './pause.ts';
 import type { ProgressState } from './progress.ts';
 
 /** What a session is made of. */
@@ -25,6 +29,7 @@ export interface SessionParts {
   readonly hooks: Dispatcher;
   readonly desk: LogDesk;
   readonly progress: ProgressState;
+  readonly data: ResolvedData;
   readonly instruments: Instruments;
 }
 
@@ -54,8 +59,11 @@ export class Session {
   readonly hooks: Dispatcher;
   readonly desk: LogDesk;
   readonly progress: ProgressState;
+  readonly data: ResolvedData;
+  /** What the transfer hooks make of a batch; `undefined` when there are none. */
+  readonly transfer: BatchTransfer | undefined;
   readonly instruments: Instruments;
-  readonly window: AccumulationWindow = new AccumulationWindow();
+  window: AccumulationWindow = new AccumulationWindow();
   /** Compiled training steps, where there are any. */
   compiled: CompiledTraining | undefined;
   /** Batches of the open accumulation window, those included whose step returned nothing. */
@@ -67,6 +75,8 @@ export class Session {
   train: BatchSource | undefined;
   val: readonly BatchSource[] = [];
   evaluation: readonly BatchSource[] = [];
+  /** When and how the loaders of a fit were asked for. */
+  loaderRequest: LoaderRequest | undefined;
   sanityChecking = false;
   validating = false;
   isLastBatch = false;
@@ -84,6 +94,8 @@ export class Session {
   epochRowWritten = true;
   /** Where a checkpoint made now goes on, when that is not where training stands. */
   resumePoint: ResumePoint | undefined;
+  /** Where the last fit of this module was stopped within an epoch; at the end of this one, where it was. */
+  pause: Pause | undefined;
   #optimization: Optimization | undefined;
   #started: number | undefined;
   #lastBreath = performance.now();
@@ -96,6 +108,8 @@ export class Session {
     this.hooks = parts.hooks;
     this.desk = parts.desk;
     this.progress = parts.progress;
+    this.data = parts.data;
+    this.transfer = batchTransfer(parts.module, parts.data.datamodule);
     this.instruments = parts.instruments;
   }
 
@@ -110,6 +124,14 @@ export class Session {
   set optimization(optimization: Optimization) {
     this.#optimization = optimization;
     optimization.unpark();
+  }
+
+  /** Takes over what the last fit of the same module has left: its optimizers, its open window, its place. */
+  follow(last: Session): void {
+    this.optimization = last.optimization;
+    this.window = last.window;
+    this.window.unpark();
+    this.pause = last.pause;
   }
 
   /** Asks for an end after the current batch: Ctrl-C. */

@@ -4,7 +4,7 @@ import { withIsolatedRandom } from '../core/seed.ts';
 import * as tf from '../core/tf.ts';
 import type { AddedParamGroup, TrainerTools } from '../core/tools.ts';
 import { rememberModes } from '../module/lifecycle.ts';
-import { type BatchSource, batchSources, iterate, release } from './loaders.ts';
+import { type BatchSource, iterate, release, trainingSource } from './loaders.ts';
 import type { Session } from './session.ts';
 import { tryTraining, withoutLogging } from './trial.ts';
 
@@ -39,12 +39,13 @@ async function forwardTrainingData(
     await withIsolatedRandom(() =>
       withoutLogging(session, async () => {
         source.loader.setEpoch?.(session.progress.epoch);
-        for await (const { batch, batchIdx } of iterate(source)) {
+        for await (const { batch: given, batchIdx } of iterate(source)) {
+          const batch = session.transfer === undefined ? given : session.transfer(source, given, 0);
           try {
             beforeBatch(batchIdx);
             tf.tidy(() => void module.trainingStep(batch as never, batchIdx));
           } finally {
-            release(source, batch);
+            release(source, given, batch);
           }
           count++;
           await session.breathe();
@@ -76,7 +77,7 @@ function addParamGroup({ optimization }: Session, group: AddedParamGroup): void 
 }
 
 function sourceOf({ options }: Session, loader: unknown): BatchSource {
-  return batchSources('train', loader, 'limitTrainBatches', options.limitTrainBatches)[0] as BatchSource;
+  return trainingSource(loader, options.limitTrainBatches);
 }
 
 function trainOf({ train }: Session): BatchSource {

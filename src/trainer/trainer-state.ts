@@ -43,6 +43,8 @@ export interface TrainerCore {
   /** The last fit, for a next one with the same module, and for a checkpoint after it. */
   lastFit: Session | undefined;
   status: RunStatus;
+  /** A dry run: the module's own callbacks are left out. */
+  dry: boolean;
 }
 
 export abstract class TrainerState implements TrainerView {
@@ -148,6 +150,7 @@ export abstract class TrainerState implements TrainerView {
     const { maxEpochs, maxSteps } = this.options;
     const steps = maxSteps === -1 ? Number.POSITIVE_INFINITY : maxSteps;
     if (maxEpochs === -1) return steps;
+    if (maxEpochs === 0) return 0;
     const schedule = this.callbacks.find((callback) => callback instanceof GradientAccumulationScheduler);
     const stepsWith = (batches: number): number => Math.ceil(this.numTrainingBatches / batches);
     if (schedule === undefined) return Math.min(steps, stepsWith(this.accumulateGradBatches) * maxEpochs);

@@ -1,5 +1,6 @@
 /** Training on trial: a few steps, after which everything is as it was before. */
 import type { Gradients } from '../core/contracts.ts';
+import { ConfigError } from '../core/errors.ts';
 import { withIsolatedRandom } from '../core/seed.ts';
 import { batchSizeOf, disposeTensors, isPlainObject, readScalar, share } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
@@ -11,8 +12,13 @@ import type { Session } from './session.ts';
 import { explainStepError } from './step-errors.ts';
 import { dropTape } from './tape.ts';
 
-/** Trains for some steps of `source` and puts everything back. */
+/**
+ * Trains for some steps of `source` and puts everything back.
+ *
+ * @throws ConfigError `manual-optimization`, `several-optimizers`: a trial turns one rate and follows one loss
+ */
 export async function tryTraining(session: Session, trial: TrainingTrial, source: BatchSource): Promise<void> {
+  refuseOthers(session);
   const putBack = remember(session);
   session.module.train();
   try {
@@ -41,12 +47,13 @@ async function steps(session: Session, trial: TrainingTrial, source: BatchSource
     for (let pass = 0; step < trial.steps; pass++) {
       source.loader.setEpoch?.(session.progress.epoch + pass);
       const before = step;
-      for await (const { batch, batchIdx, isLast } of iterate(source)) {
+      for await (const { batch: given, batchIdx, isLast } of iterate(source)) {
+        const batch = session.transfer === undefined ? given : session.transfer(source, given, 0);
         try {
           if (losses.length === 0) trial.beforeStep?.(step, optimizer);
           losses.push(gather(session, window, batch, batchIdx));
         } finally {
-          release(source, batch);
+          release(source, given, batch);
         }
         await session.breathe();
         if (losses.length < session.accumulateGradBatches && !isLast) continue;
@@ -107,6 +114,19 @@ function update(
   } finally {
     disposeTensors(gradients);
   }
+}
+
+function refuseOthers({ module, optimization }: Session): void {
+  const { length } = optimization.all;
+  if (module.automaticOptimization && length === 1) return;
+  throw new ConfigError('Training on trial (LearningRateFinder, BatchSizeFinder)', {
+    code: module.automaticOptimization ? 'several-optimizers' : 'manual-optimization',
+    expected: 'a module with one optimizer, stepped by the trainer',
+    got: module.automaticOptimization
+      ? `${module.constructor.name}, which has ${length}`
+      : `${module.constructor.name}, which optimizes by hand`,
+    help: 'set the learning rates or the batch size by hand',
+  });
 }
 
 /** Remembers weights, optimizer and mode. The returned function puts them back. */

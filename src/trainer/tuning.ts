@@ -3,9 +3,9 @@ import { BatchSizeFinder, type BatchSizeFinderOptions } from '../callbacks/batch
 import { LearningRateFinder, type LearningRateFinderOptions } from '../callbacks/learning-rate-finder.ts';
 import type { LearningRateRange } from '../callbacks/learning-rate-range.ts';
 import type { Callback } from '../core/contracts.ts';
+import type { Loader } from '../data/loader.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import type { FitData } from './inputs.ts';
-import type { Loaders } from './loaders.ts';
 import { Trainer } from './trainer.ts';
 
 /**
@@ -24,7 +24,7 @@ import { Trainer } from './trainer.ts';
 export async function lrFind<B>(
   trainer: Trainer,
   module: LightningModule<B>,
-  data: FitData<B> | Loaders<B>,
+  data: FitData<B> | Loader<B>,
   options: LearningRateFinderOptions = {},
 ): Promise<LearningRateRange> {
   const finder = new LearningRateFinder(options);
@@ -50,7 +50,7 @@ export async function findBatchSize<B>(
   options: BatchSizeFinderOptions,
 ): Promise<number> {
   const finder = new BatchSizeFinder(options);
-  await withoutTraining(trainer, finder).fit(module, options.loader(options.initVal ?? 2) as Loaders<B>);
+  await withoutTraining(trainer, finder).fit(module, options.loader(options.initVal ?? 2) as Loader<B>);
   return finder.batchSize as number;
 }
 

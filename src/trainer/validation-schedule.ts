@@ -53,3 +53,17 @@ function validationInterval({ valCheckInterval }: ResolvedTrainerOptions, trainB
   if (typeof valCheckInterval === 'number') return valCheckInterval;
   return Math.max(1, limitedCount('valCheckInterval', valCheckInterval, trainBatches));
 }
+
+/** How many validations a fit will run that sees `seen` batches, in epochs of `perEpoch`. */
+export function plannedValidations(options: ResolvedTrainerOptions, perEpoch: number, seen: number): number {
+  const { valCheckInterval, checkValEveryNEpoch } = options;
+  if (checkValEveryNEpoch === null) return Math.floor(seen / (valCheckInterval as number));
+  if (!Number.isFinite(seen)) return Number.POSITIVE_INFINITY;
+  const interval = valCheckInterval === '100%' ? perEpoch : validationInterval(options, perEpoch);
+  let count = 0;
+  for (let epoch = 0; epoch * perEpoch < seen; epoch++) {
+    if ((epoch + 1) % checkValEveryNEpoch !== 0) continue;
+    count += Math.floor(Math.min(perEpoch, seen - epoch * perEpoch) / interval);
+  }
+  return count;
+}

@@ -69,7 +69,7 @@ test('within an epoch it checks after each validation', async () => {
   expect([steps, epochs]).toEqual([3, 2]);
 });
 
-test('two of them: either stops; fastDevRun and sanity check do not count', async () => {
+test('D15 two of them: either stops; fastDevRun and sanity check do not count', async () => {
   const strict = new EarlyStopping({ monitor: 'm', patience: 1, mode: 'max' });
   expect(await run([4, 3, 2, 1], {}, { callbacks: [strict] })).toMatchObject({ epochs: 2 });
   const { stopping } = await run([Number.NaN], {}, { fastDevRun: true });

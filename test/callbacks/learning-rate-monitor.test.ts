@@ -50,14 +50,14 @@ const halving = (interval: 'step' | 'epoch') => (module: BoringModule) => {
   return { optimizer, lrScheduler: { scheduler: new StepLR(optimizer, { stepSize: 1, gamma: 0.5 }), interval } };
 };
 
-test('in epochs: a row at the start of each', async () => {
+test('C13 in epochs: a row at the start of each', async () => {
   expect(await rowsOf(halving('epoch'), { loggingInterval: 'epoch' })).toEqual([
     [0, { 'lr-SGD': 1 }],
     [4, { 'lr-SGD': 0.5 }],
   ]);
 });
 
-test('in steps: a row in each step that is logged', async () => {
+test('C13 in steps: a row in each step that is logged', async () => {
   const rows = await rowsOf(halving('step'), { loggingInterval: 'step' }, { logEveryNSteps: 3 });
   expect(rows).toEqual([
     [2, { 'lr-SGD': 0.25 }],
@@ -66,7 +66,7 @@ test('in steps: a row in each step that is logged', async () => {
   expect(await rowsOf(halving('step'), { loggingInterval: 'step' }, { logEveryNSteps: 0 })).toEqual([]);
 });
 
-test('by default: at each epoch, and in steps when the rate has changed', async () => {
+test('C13 by default: at each epoch, and in steps when the rate has changed', async () => {
   const perEpoch = await rowsOf(halving('epoch'));
   expect(perEpoch.map(([x]) => x)).toEqual([0, 4]);
   const perStep = await rowsOf(halving('step'));
@@ -78,7 +78,7 @@ test('with accumulation there is one row per window', async () => {
   expect(rows.map(([x]) => x)).toEqual([0, 1, 2, 3]);
 });
 
-test('groups have rates of their own, a scheduler may give the name, momentum is there when asked for', async () => {
+test('C13 groups have rates of their own, a scheduler may give the name, momentum is there when asked for', async () => {
   const grouped = (module: BoringModule) => {
     const [kernel, bias] = module.parameters() as [never, never];
     const groups = [{ params: [kernel] }, { params: [bias], lr: 0.5 }];
@@ -104,7 +104,7 @@ test('one monitor serves two fits', async () => {
   }
 });
 
-test('without a logger it throws, but not in a dev run', async () => {
+test('C13 without a logger it throws, but not in a dev run', async () => {
   const module = new BoringModule();
   const flags = { ...bare, barebones: false, enableProgressBar: false, enableModelSummary: false, logger: false };
   const callbacks = new LearningRateMonitor();

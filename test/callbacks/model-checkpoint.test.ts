@@ -105,27 +105,35 @@ test('D8 D12 after validation where that runs within epochs; after every step of
   expect(steps((await run({ saveTopK: -1, everyNEpochs: 2 })).files)).toEqual([4, 8]);
 });
 
-test('D9 a metric that nobody logs, and options that contradict one another', async () => {
+test('D9 D13 a metric that nobody logs, and options that contradict one another', async () => {
   const module = new BoringModule();
   const twins = new Trainer({ ...bare, callbacks: [new ModelCheckpoint(), new ModelCheckpoint()] });
   expect({
     missing: await messageFrom(() => run({ monitor: 'val_acc', saveOnException: false })),
     topK: await messageFrom(() => new ModelCheckpoint({ saveTopK: 2 })),
     triggers: await messageFrom(() => new ModelCheckpoint({ everyNTrainSteps: 1, everyNEpochs: 1 })),
+    negative: await messageFrom(() => new ModelCheckpoint({ saveTopK: -2 })),
+    zero: await messageFrom(() => new ModelCheckpoint({ everyNEpochs: 0 })),
+    threeTriggers: await messageFrom(() => new ModelCheckpoint({ trainTimeInterval: '1h', everyNTrainSteps: 1 })),
+    bareTime: await messageFrom(() => new ModelCheckpoint({ trainTimeInterval: 60 as never })),
     mode: await messageFrom(() => new ModelCheckpoint({ mode: 'best' as 'min' })),
     unknown: await messageFrom(() => new ModelCheckpoint({ save_last: true } as never)),
     sameKey: await messageFrom(() => twins.fit(module, boringLoader(1))),
   }).toMatchInlineSnapshot(`
     {
+      "bareTime": "ConfigError [invalid-option] ModelCheckpoint: option \`trainTimeInterval\`: expected a time such as '30min' or '90s', got 60 (number).",
       "missing": "ConfigError [missing-monitor] ModelCheckpoint: the metric \`val_acc\`: expected a metric that the module logs, got only \`val_loss\`, \`train_loss\`.
       help: log it: \`this.log('val_acc', value)\` in \`validationStep\` or \`trainingStep\`",
       "mode": "ConfigError [invalid-option] ModelCheckpoint: option \`mode\`: expected 'min' or 'max', got 'best' (string).",
+      "negative": "ConfigError [invalid-option] ModelCheckpoint: option \`saveTopK\`: expected a whole number of at least -1, got -2 (number).",
       "sameKey": "ConfigError [same-state-key] Two callbacks save their state as \`ModelCheckpoint()\`: expected a key of its own for each.
       help: give one of them another \`stateKey\`, or other options",
+      "threeTriggers": "ConfigError [conflicting-options] ModelCheckpoint: option \`trainTimeInterval\`: expected one trigger, got two: \`everyNTrainSteps\` is given as well.",
       "topK": "ConfigError [conflicting-options] ModelCheckpoint: option \`saveTopK\`: expected -1, 0 or 1, since there is no \`monitor\` to judge by, got 2.",
       "triggers": "ConfigError [conflicting-options] ModelCheckpoint: option \`everyNEpochs\`: expected one trigger, got two: \`everyNTrainSteps\` is given as well.",
       "unknown": "ConfigError [unknown-option] ModelCheckpoint: unknown option \`save_last\`.
       help: did you mean \`saveLast\`?",
+      "zero": "ConfigError [invalid-option] ModelCheckpoint: option \`everyNEpochs\`: expected a whole number of at least 1, got 0 (number).",
     }
   `);
   module.dispose();

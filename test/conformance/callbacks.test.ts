@@ -121,7 +121,7 @@ describe.for(Object.entries(REGISTRY))('%s', ([name, { make, defaults, timed = f
   test('serves two fits and leaks nothing', async () => {
     const callback = make();
     for (let i = 0; i < 2; i++) {
-      await expectNoLeak(() => fitBoring(callback, flags, { module: new Layered() }));
+      await expectNoLeak(() => fitBoring(callback, { ...flags, detectLeaks: 'error' }, { module: new Layered() }));
     }
   });
 

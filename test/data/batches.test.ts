@@ -158,7 +158,10 @@ describe('when something goes wrong', () => {
         help: leave out \`shuffle\`, or use a RandomSampler]
     `);
     expect(() => new DataLoader([1, 2] as never)).toThrowErrorMatchingInlineSnapshot(
-      `[ConfigError: DataLoader: expected a dataset with \`length\` and \`get\`, got [1,2] (array).]`,
+      `
+      [ConfigError: DataLoader: expected a dataset with \`length\` and \`get\`, got [1,2] (array).
+        help: a stream without \`length\` goes into a StreamLoader]
+    `,
     );
   });
 });

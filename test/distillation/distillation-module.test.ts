@@ -233,8 +233,8 @@ test('what does not fit says so', async () => {
     {
       "alpha": "ConfigError [invalid-option] DistillationModule: option \`alpha\`: expected a number from 0 to 1, got 1.5 (number).",
       "classes": "ConfigError [class-mismatch] DistillationModule: the teacher: expected 4 classes, as the student has, got 3.",
-      "noTeacher": "ConfigError [invalid-teacher] DistillationModule: option \`teacher\`: expected a tf.LayersModel or a LightningModule with \`forward\`, got undefined.",
-      "teacher": "ConfigError [invalid-teacher] DistillationModule: option \`teacher\`: expected a tf.LayersModel or a LightningModule with \`forward\`, got {} (object).",
+      "noTeacher": "ConfigError [invalid-teacher] The teacher: expected a tf.LayersModel or a LightningModule with \`forward\`, got undefined.",
+      "teacher": "ConfigError [invalid-teacher] The teacher: expected a tf.LayersModel or a LightningModule with \`forward\`, got {} (object).",
       "temperature": "ConfigError [invalid-option] DistillationModule: option \`temperature\`: expected a number above 0, got 0 (number).",
       "unknown": "ConfigError [unknown-option] ImageClassificationModel: unknown option \`temprature\`.
       help: known options: encoder, classes, head, learningRate, optimizer, weightDecay, maxNorm, lrSchedule, warmupSteps, labelSmoothing",
@@ -247,7 +247,7 @@ test('what does not fit says so', async () => {
   const module = make({ teacher: { forward: (x: tf.Tensor) => other.apply(x), eval: () => {} } })();
   const batch = { x: unitVectors(2), y: tf.tensor1d(Y, 'int32') };
   expect(await messageFrom(() => new Trainer({ ...bare, maxSteps: 1 }).fit(module, [batch]))).toMatchInlineSnapshot(
-    `"ConfigError [class-mismatch] DistillationModule: the teacher: expected logits of shape [2,3], as the student gives, got [2,2]."`,
+    `"ConfigError [class-mismatch] The teacher: expected logits of shape [2,3], as the student gives, got [2,2]."`,
   );
   tf.dispose([batch.x, batch.y]);
   for (const each of [teacher, encoder, other]) each.dispose();

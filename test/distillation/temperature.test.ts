@@ -8,7 +8,9 @@ import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
 assertFileLeaksNothing();
 
 const values = (schedule: TemperatureSchedule, epochs: number) =>
-  Array.from({ length: epochs }, (_, epoch) => Number(temperatureFunction(schedule)(epoch, epochs).toFixed(12)));
+  Array.from({ length: epochs }, (_, epoch) =>
+    Number(temperatureFunction(schedule)(epoch, epochs, { epoch, step: 0, progress: 0 }).toFixed(12)),
+  );
 
 test.for<[string, TemperatureSchedule, number[]]>([
   ['constant', { schedule: 'constant' }, [4, 4, 4, 4]],
@@ -24,6 +26,9 @@ test.for<[string, TemperatureSchedule, number[]]>([
   ['cosine to the end', { schedule: 'cosine', start: 5, end: 1, endInclusive: true }, [5, 4, 2, 1]],
   ['steps', { schedule: 'step', start: 8, every: 2 }, [8, 8, 4, 4]],
   ['steps to a floor', { schedule: 'step', start: 8, every: 1, gamma: 0.25, end: 1.5 }, [8, 2, 1.5, 1.5]],
+  ['exponential', { schedule: 'exponential', start: 16, end: 1 }, [16, 8, 4, 2]],
+  ['exponential to the end', { schedule: 'exponential', start: 8, end: 1, endInclusive: true }, [8, 4, 2, 1]],
+  ['warmed up', { schedule: 'warmup', start: 1, end: 5, over: 2 }, [1, 3, 5, 5]],
   ['a function', (epoch, epochs) => 1 + epoch / epochs, [1, 1.25, 1.5, 1.75]],
 ])('%s', ([, schedule, expected]) => {
   expect(values(schedule, 4)).toEqual(expected);
@@ -60,7 +65,7 @@ test('what is wrong is said, when it is given or when it comes up', () =>
       {
         "every": "ConfigError [invalid-option] TemperatureCallback: option \`every\`: expected a whole number of at least 1, got undefined.",
         "module": "ConfigError [module-without-temperature] TemperatureCallback: expected a DistillationModule, or a module with a \`temperature\`, got BoringModule.",
-        "schedule": "ConfigError [invalid-option] TemperatureCallback: option \`schedule\`: expected 'constant', 'linear', 'cosine', 'step' or a function, got 'quadratic' (string).",
+        "schedule": "ConfigError [invalid-option] TemperatureCallback: option \`schedule\`: expected 'constant', 'linear', 'cosine', 'exponential', 'step', 'warmup' or a function, got 'quadratic' (string).",
         "start": "ConfigError [invalid-option] TemperatureCallback: option \`start\`: expected a number above 0, got 0 (number).",
         "unknown": "ConfigError [unknown-option] TemperatureCallback: unknown option \`begin\`.
         help: known options: schedule, start, end, endInclusive",

@@ -15,7 +15,7 @@ const pages = [
 
 const snippets = new Map<string, string>();
 for (const page of pages) {
-  const blocks = readFileSync(join(root, page), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g);
+  const blocks = readFileSync(join(root, page), 'utf8').matchAll(/```ts(?: run)?\n([\s\S]*?)```/g);
   [...blocks].forEach((block, i) => {
     snippets.set(join(root, 'docs', `${page.replaceAll('/', '_')}-${i + 1}.ts`), block[1] as string);
   });

@@ -1,12 +1,15 @@
 /** NaN gets through on the embedded engine: a model that diverges must not look as if it trained. */
 import { startEngine, tf } from 'kelvin';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { isWanted, LEVELS, type Level, limitLevel } from '../../src/engine/wasm/companion/level.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
 import { expectNothingLeft } from './support.ts';
 
 beforeAll(async () => {
   await startEngine({ engine: 'wasm' });
 });
+const highest = LEVELS.findLast(isWanted) as Level;
+afterAll(() => limitLevel(highest));
 assertFileLeaksNothing();
 
 const values = (f: () => tf.Tensor): number[] => expectNothingLeft(() => tf.tidy(() => [...f().dataSync()]));
@@ -14,7 +17,9 @@ const X = [Number.NaN, -1, 0, 1, 7, Number.NaN, Number.POSITIVE_INFINITY, Number
 const x = () => tf.tensor1d(X);
 const same = (f: (value: number) => number) => X.map((value) => (Number.isNaN(value) ? value : f(value) + 0));
 
-describe('NaN passes through', () => {
+describe.each(LEVELS.filter(isWanted))('NaN passes through at level %s', (level) => {
+  beforeEach(() => limitLevel(level));
+
   it.each<[string, () => tf.Tensor, number[]]>([
     ['relu', () => tf.relu(x()), same((v) => Math.max(0, v))],
     ['relu6', () => tf.relu6(x()), same((v) => Math.min(6, Math.max(0, v)))],
@@ -28,11 +33,13 @@ describe('NaN passes through', () => {
     expect(values(f)).toEqual(expected);
   });
 
-  it.each([1, 4, 5])('maxPool with %i channels', (channels) => {
-    const image = Array.from({ length: 4 * 4 * channels }, (_, i) => (i < channels ? Number.NaN : i));
-    const y = values(() => tf.maxPool(tf.tensor4d(image, [1, 4, 4, channels]), 2, 2, 'valid'));
-    y.forEach((value, i) => {
-      expect(Number.isNaN(value)).toBe(i < channels);
+  describe.each(['maxPool', 'avgPool'] as const)('%s', (pool) => {
+    it.each([1, 4, 5])('with %i channels', (channels) => {
+      const image = Array.from({ length: 4 * 4 * channels }, (_, i) => (i < channels ? Number.NaN : i));
+      const y = values(() => tf[pool](tf.tensor4d(image, [1, 4, 4, channels]), 2, 2, 'valid'));
+      y.forEach((value, i) => {
+        expect(Number.isNaN(value)).toBe(i < channels);
+      });
     });
   });
 
@@ -60,7 +67,9 @@ describe('NaN passes through', () => {
   });
 });
 
-describe('others that were wrong', () => {
+describe.each(LEVELS.filter(isWanted))('others that were wrong are right at level %s', (level) => {
+  beforeEach(() => limitLevel(level));
+
   it.each(['float32', 'int32', 'bool'] as const)('oneHot as %s', (dtype) => {
     const y = values(() => tf.oneHot(tf.tensor1d([1, 0, 5], 'int32'), 3, 1, 0, dtype));
     expect(y).toEqual([0, 1, 0, 1, 0, 0, 0, 0, 0]);

@@ -28,7 +28,7 @@ class Counting extends BoringModule {
   }
 }
 
-test('the file of a fit is that of Lightning', async () => {
+test('C14 the file of a fit is that of Lightning', async () => {
   const logger = new CSVLogger(freshDirectory());
   await expectNoLeak(async () => {
     const module = new Counting();

@@ -84,7 +84,7 @@ function train(make: Make, total: number, stop?: number): number[][] {
   return values;
 }
 
-describe('a saved and restored optimizer moves to the bit as if it had never stopped', () => {
+describe('E13 a saved and restored optimizer moves to the bit as if it had never stopped', () => {
   test.each(Object.entries(optimizers))('%s', (_, make) =>
     expectNoLeak(() => {
       const straight = train(make, 9);

@@ -58,6 +58,14 @@ function data(count: number) {
   return new ArrayDataset({ x: { data: images, shape: [4, 4, 1] }, y: { data: labels, shape: [] } });
 }
 
+/** Seven training batches that are shuffled and shifted, two validation batches. */
+export function resumableLoaders() {
+  return {
+    train: new DataLoader(data(27), { batchSize: 4, shuffle: true, transform: randomShift({ pixels: 1 }) }),
+    val: new DataLoader(data(8), { batchSize: 4, shuffle: true }),
+  };
+}
+
 /** What a run came to. */
 export interface Outcome {
   readonly status: string;
@@ -80,9 +88,7 @@ export async function train(
   trainer.on('trainBatchEnd', (output) => {
     seen[trainer.globalBatch] = { loss: output.loss?.dataSync()[0] as number, batch: trainer.globalBatch };
   });
-  const loader = new DataLoader(data(27), { batchSize: 4, shuffle: true, transform: randomShift({ pixels: 1 }) });
-  const val = new DataLoader(data(8), { batchSize: 4, shuffle: true });
-  const { status, metrics, steps } = await trainer.fit(module, loader, val, { ckptPath });
+  const { status, metrics, steps } = await trainer.fit(module, { ...resumableLoaders(), ckptPath });
   const outcome = { status, weights: module.weights(), losses: seen.map(({ loss }) => loss), metrics, steps };
   module.dispose();
   restoreRandom();

@@ -5,10 +5,23 @@ import { type BoringModule, bare, boringLoader } from '../support/boring.ts';
 import { freshDirectory } from '../support/files.ts';
 import { messageFrom } from '../support/messages.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
-
 import { Wasteful } from '../support/wasteful.ts';
 
 assertFileLeaksNothing();
+
+test('E11 100 steps and a callback that throws: as many tensors as before', () =>
+  expectNoLeak(async () => {
+    const module = new Wasteful();
+    const callbacks: Callback = {
+      onTrainBatchEnd: (trainer) => {
+        if (trainer.globalBatch === 100) throw new Error('boom');
+      },
+    };
+    const trainer = new Trainer({ ...bare, maxEpochs: 1, callbacks });
+    await expect(trainer.fit(module, boringLoader(150))).rejects.toThrow('boom');
+    expect(trainer.globalBatch).toBe(100);
+    module.dispose();
+  }));
 
 const path = `${freshDirectory()}/start.ckpt`;
 

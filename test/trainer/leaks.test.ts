@@ -4,7 +4,6 @@ import { expect, test } from 'vitest';
 import { BoringModule, bare, boringLoader } from '../support/boring.ts';
 import { freshDirectory } from '../support/files.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
-
 import { Wasteful } from '../support/wasteful.ts';
 
 assertFileLeaksNothing();

@@ -6,7 +6,6 @@ import { filesIn, freshDirectory } from '../support/files.ts';
 import { messageFrom } from '../support/messages.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
 import { collect } from '../support/recorder.ts';
-
 import { train } from '../support/train.ts';
 
 assertFileLeaksNothing();

@@ -1,5 +1,5 @@
 /** Mistakes in flags, data and calls are typed errors that name the culprit and the cure. */
-import { LightningModule, ModelCheckpoint, Trainer } from 'kelvin';
+import { CombinedLoader, LightningModule, ModelCheckpoint, Trainer } from 'kelvin';
 import { expect, test } from 'vitest';
 import { BoringModule, bare, boringLoader } from '../support/boring.ts';
 import { freshDirectory } from '../support/files.ts';
@@ -55,7 +55,10 @@ test('data', async () => {
     emptyStream: await mistake({}, {}, { [Symbol.iterator]: function* () {} }),
     exhausted: await mistake({}, {}, once),
     shorterThanItSays: await mistake({}, {}, { ...boringLoader(2), length: 5 }),
-    severalTrain: await mistake({}, {}, [boringLoader(1), boringLoader(1)]),
+    sequentialTrain: await mistake({}, {}, new CombinedLoader([boringLoader(1), boringLoader(1)], 'sequential')),
+    notALoaderWithin: await mistake({}, {}, { train: { a: boringLoader(1), b: 3 } }),
+    emptyMember: await mistake({}, {}, { train: { a: boringLoader(1), b: [] } }),
+    usedUpMember: await mistake({}, {}, { train: { a: boringLoader(3), b: boringLoader(1)[Symbol.iterator]() } }),
     emptyVal: await mistake({}, {}, boringLoader(1), { length: 0, [Symbol.iterator]: function* () {} }),
     exhaustedVal: await mistake({}, {}, boringLoader(1), boringLoader(2)[Symbol.iterator]()),
     unknownName: await mistake({}, {}, { train: boringLoader(1), vall: boringLoader(1) }),
@@ -63,6 +66,8 @@ test('data', async () => {
   }).toMatchInlineSnapshot(`
     {
       "emptyArray": "DataError [empty-loader] The train loader: expected at least one batch in each epoch, got none.
+      help: check that the dataset is not empty and, with \`dropLast\`, not smaller than one batch",
+      "emptyMember": "DataError [empty-loader] The member \`b\` of a combined loader: expected at least one batch each time it is walked through, got none.
       help: check that the dataset is not empty and, with \`dropLast\`, not smaller than one batch",
       "emptyStream": "DataError [empty-loader] The train loader: expected at least one batch in each epoch, got none.
       help: check that the dataset is not empty and, with \`dropLast\`, not smaller than one batch",
@@ -74,15 +79,20 @@ test('data', async () => {
       help: a generator object can be iterated only once: give an object whose [Symbol.iterator] starts anew",
       "lengthZero": "DataError [empty-loader] The train loader: expected at least one batch in each epoch, got none.
       help: check that the dataset is not empty and, with \`dropLast\`, not smaller than one batch",
-      "missing": "ConfigError [missing-loader] trainer.fit: expected a training loader, got none.",
+      "missing": "ConfigError [missing-loader] trainer.fit: expected a training loader, got none.
+      help: give it to \`trainer.fit\`, or return it from \`trainDataloader\` of the module or of a data module",
       "noValidationStep": "ConfigError [missing-step] trainer.fit: expected BoringModule to have \`validationStep\`, since there is a validation loader, got a module without it.
       help: add \`validationStep(batch, batchIdx)\` and log its metrics there, or leave out the loader",
-      "notIterable": "ConfigError [invalid-loader] The train loader: expected a DataLoader, an array of batches, or anything iterable, got 42 (number).",
-      "severalTrain": "ConfigError [several-train-loaders] trainer.fit: expected one training loader, got [{"length":1},{"length":1}] (array).",
+      "notALoaderWithin": "ConfigError [invalid-loader] CombinedLoader: member \`b\`: expected a DataLoader, an array of batches, anything iterable, or loaders in an array or an object, got 3 (number).",
+      "notIterable": "ConfigError [invalid-loader] The train loader: expected a DataLoader, an array of batches, anything iterable, or loaders in an array or an object, got 42 (number).",
+      "sequentialTrain": "ConfigError [sequential-training] The train loader: expected a CombinedLoader of mode 'maxSizeCycle', 'minSize' or 'maxSize', got 'sequential'.
+      help: train on one loader after the other with \`reloadDataloadersEveryNEpochs\`, or join the datasets",
       "shorterThanItSays": "DataError [loader-length] The train loader: expected 5 batches, as its \`length\` says, got only 2.
       help: mend its \`length\`, or leave it out when it is not known",
       "unknownName": "ConfigError [unknown-option] trainer.fit: unknown option \`vall\`.
       help: did you mean \`val\`?",
+      "usedUpMember": "DataError [exhausted-loader] The member \`b\` of a combined loader: expected at least one batch each time it is walked through, got none the second time.
+      help: a generator object can be iterated only once: give an object whose [Symbol.iterator] starts anew",
     }
   `);
 });

@@ -1,10 +1,17 @@
 /** What does not go together with several optimizers and manual optimization says so. */
-import { SGD, Trainer, tf } from 'kelvin';
+import {
+  BatchSizeFinder,
+  type Callback,
+  GradientAccumulationScheduler,
+  LearningRateFinder,
+  SGD,
+  Trainer,
+  tf,
+} from 'kelvin';
 import { expect, test } from 'vitest';
 import { type BoringBatch, bare, boringLoader } from '../support/boring.ts';
 import { messageFrom } from '../support/messages.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
-
 import { ByHand, ByName, type Pair } from '../support/pair.ts';
 
 assertFileLeaksNothing();
@@ -92,3 +99,25 @@ test('what does not go together says so', () =>
 function nanStep(this: Pair, batch: BoringBatch): void {
   this.manualBackward(() => tf.mul(this.lossB(batch), Number.NaN));
 }
+
+test('what turns one rate, or accumulates, refuses several optimizers and those stepped by hand', () =>
+  expectNoLeak(async () => {
+    const text = (module: Pair, callbacks: Callback): Promise<string> =>
+      messageFrom(() => new Trainer({ ...bare, maxEpochs: 1, callbacks }).fit(module, boringLoader(2))).finally(() =>
+        module.dispose(),
+      );
+    const finders = [
+      new LearningRateFinder({ updateAttr: false }),
+      new BatchSizeFinder({ loader: () => boringLoader(2) }),
+    ];
+    for (const finder of finders) {
+      expect(await text(new ByName(), finder)).toBe(
+        'ConfigError [several-optimizers] Training on trial (LearningRateFinder, BatchSizeFinder): expected a module with one optimizer, stepped by the trainer, got ByName, which has 2.\n  help: set the learning rates or the batch size by hand',
+      );
+      expect(await text(new ByHand(), finder)).toContain('[manual-optimization]');
+    }
+    expect(await text(new ByHand(), new GradientAccumulationScheduler({ 0: 2 }))).toMatchInlineSnapshot(`
+      "ConfigError [manual-optimization] GradientAccumulationScheduler: expected a module that the trainer optimizes, got ByHand, which does it by hand.
+        help: accumulate in \`trainingStep\`, or leave out \`automaticOptimization = false\`"
+    `);
+  }));

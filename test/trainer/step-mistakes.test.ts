@@ -87,6 +87,26 @@ test('steps', async () => {
   `);
 });
 
+test('an async step is refused before it is called, and a promise of a loss leaves none behind', () =>
+  expectNoLeak(async () => {
+    const late = async (): Promise<tf.Tensor> => {
+      await Promise.resolve();
+      return tf.scalar(1);
+    };
+    let called = 0;
+    const own = async function (this: BoringModule, batch: BoringBatch) {
+      called++;
+      await Promise.resolve();
+      return BoringModule.prototype.trainingStep.call(this, batch);
+    };
+    expect(await mistake({ trainingStep: own })).toContain('[asynchronous-step] BoringModule.trainingStep');
+    expect(called).toBe(0);
+    for (const promise of [() => late(), () => late().then((loss) => ({ loss }))]) {
+      expect(await mistake({ trainingStep: promise })).toContain('[asynchronous-step] BoringModule.trainingStep');
+      expect(await mistake({ automaticOptimization: false, trainingStep: promise })).toContain('[asynchronous-step]');
+    }
+  }));
+
 test('a NaN loss stops before it reaches the weights', () =>
   expectNoLeak(async () => {
     const module = new BoringModule();

@@ -114,6 +114,30 @@ test.for([
   module.dispose();
 });
 
+test('B6 a validation in the middle of an accumulation window leaves it alone; after a whole one no gradients are held', () =>
+  expectNoLeak(async () => {
+    const run = async (valCheckInterval: 1 | '100%') => {
+      const module = new BoringModule();
+      const held: number[] = [];
+      const trainer = new Trainer({
+        ...flags,
+        logger: false,
+        maxEpochs: 2,
+        accumulateGradBatches: 2,
+        valCheckInterval,
+      });
+      trainer.on('validationStart', () => held.push(tf.memory().numTensors));
+      await trainer.fit(module, boringLoader(4), boringLoader(1));
+      const weights = module.weights();
+      module.dispose();
+      return { weights, held };
+    };
+    const [often, once] = [await run(1), await run('100%')];
+    expect(often.weights).toEqual(once.weights);
+    const [first, second, third, fourth] = often.held as [number, number, number, number];
+    expect([first - second, third - fourth]).toEqual([2, 2]); // the sums of two parameters, in an open window
+  }));
+
 test('B9 two validation loaders: one after the other, one epoch, one row', async () => {
   const module = new BoringModule();
   module.validationStep = (_batch, batchIdx = 0) => {

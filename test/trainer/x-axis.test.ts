@@ -6,7 +6,6 @@ import { readScalars } from 'tensorboard-logger-ts';
 import { expect, test } from 'vitest';
 import { freshDirectory } from '../loggers/support.ts';
 import { type BoringBatch, BoringModule, bare, boringLoader } from '../support/boring.ts';
-
 import { messageFrom } from '../support/messages.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
 

@@ -1,13 +1,15 @@
 /** `kelvin distill`: trains a student from a teacher, which is trained first if there is none, and compares them. */
-import { readCheckpoint } from '../../checkpoint/store.ts';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkpointsIn, readCheckpoint } from '../../checkpoint/store.ts';
 import { withSeed } from '../../core/seed.ts';
 import { DistillationModule } from '../../distillation/distillation-module.ts';
 import { evaluateDistillation } from '../../distillation/report/index.ts';
-import { TemperatureCallback, type TemperatureSchedule } from '../../distillation/temperature.ts';
+import { TemperatureCallback, type TemperatureSchedule } from '../../distillation/temperature/temperature-callback.ts';
 import type { ImageClassificationModel } from '../../module/image-classification-model.ts';
 import type { LightningModule } from '../../module/lightning-module.ts';
+import { restoreWeights } from '../../module/weights.ts';
 import type { FitResult } from '../../trainer/run-fit.ts';
-import { restoreWeights } from '../../trainer/weights.ts';
 import type { Context } from '../command.ts';
 import { type ImageData, loadData } from '../data.ts';
 import type { ExitCode } from '../exit.ts';
@@ -37,31 +39,33 @@ export function distill(settings: Settings, context: Context): Promise<ExitCode>
     const { io } = context;
     const images = await loadData(settings, settings.seed, io);
     const models: ImageClassificationModel[] = [];
+    const parts = { trained: 0 };
+    const told = { logDir: settings.logDir, resumeWith: () => 'kelvin distill --resume, with the options of this run' };
     try {
       const teacher = await loadTeacher(settings, images);
       models.push(teacher.model);
       if (!teacher.trained) {
         note(io, 'No --teacher given: training one first.');
-        const { training, result } = await train(settings, context, images, teacher.model, 'teacher');
-        if (result.status === 'interrupted') return reportTraining(training, result, settings, io);
+        const { training, result } = await train(settings, context, images, teacher.model, 'teacher', parts);
+        if (result.status === 'interrupted') return reportTraining(training, result, told, io);
         note(io, `The teacher is saved: --teacher ${training.checkpoints.lastModelPath}`);
       }
       const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
       const student = withSeed(seed, () => makeStudent(settings, images, teacher.model));
       models.push(student);
-      const { training, result } = await train(settings, context, images, student, 'student');
-      if (result.status === 'interrupted') return reportTraining(training, result, settings, io);
+      const { training, result } = await train(settings, context, images, student, 'student', parts);
+      if (result.status === 'interrupted') return reportTraining(training, result, told, io);
       const compared = { teacher: teacher.model, 'student distilled': student };
       if (settings.baseline) {
         const alone = withSeed(seed, () => buildClassifier(settings, images));
         models.push(alone);
-        const run = await train(settings, context, images, alone, 'baseline');
-        if (run.result.status === 'interrupted') return reportTraining(run.training, run.result, settings, io);
+        const run = await train(settings, context, images, alone, 'baseline', parts);
+        if (run.result.status === 'interrupted') return reportTraining(run.training, run.result, told, io);
         Object.assign(compared, { 'student alone': alone });
       }
       const report = await evaluateDistillation(compared, images.test);
       say(io, report.toTable(), '');
-      return reportTraining(training, result, settings, io);
+      return reportTraining(training, result, told, io);
     } finally {
       for (const model of models) model.dispose();
     }
@@ -99,6 +103,7 @@ async function train(
   images: ImageData,
   model: ImageClassificationModel,
   part: 'teacher' | 'student' | 'baseline',
+  parts: { trained: number },
 ): Promise<{ training: Training; result: FitResult }> {
   const validates = images.val !== undefined && settings.limitValBatches !== 0;
   const callbacks = part === 'student' ? [new TemperatureCallback(schedule(settings))] : [];
@@ -109,8 +114,26 @@ async function train(
     { name, monitor: validates ? 'val_acc' : undefined, callbacks },
     io,
   );
-  return { training, result: await training.trainer.fit(model, { train: images.train(), val: images.val }) };
+  const newest = settings.resume ? await newestCheckpoint(join(settings.logDir, name)) : undefined;
+  const ckptPath = newest !== undefined && newest.time > parts.trained ? newest.path : undefined;
+  const result = await training.trainer.fit(model, { train: images.train(), val: images.val, ckptPath });
+  parts.trained = ckptPath !== undefined && result.status !== 'interrupted' ? await timeOf(ckptPath) : Date.now();
+  return { training, result };
 }
+
+/** The newest checkpoint of the newest version that has any. One older than the part before it is of another distillation. */
+async function newestCheckpoint(directory: string): Promise<{ path: string; time: number } | undefined> {
+  const versions = (await readdir(directory).catch(() => [])).flatMap(
+    (name) => /^version_(\d+)$/.exec(name)?.[1] ?? [],
+  );
+  for (const version of versions.map(Number).sort((a, b) => b - a)) {
+    const [path] = await checkpointsIn(join(directory, `version_${version}`, 'checkpoints'));
+    if (path !== undefined) return { path, time: await timeOf(path) };
+  }
+  return undefined;
+}
+
+const timeOf = async (path: string): Promise<number> => (await stat(path)).mtimeMs;
 
 /** From the temperature down to 1; `step` halves it five times over the run. */
 function schedule({ temperature, temperatureSchedule, maxEpochs }: Settings): TemperatureSchedule {

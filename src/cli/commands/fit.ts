@@ -31,7 +31,8 @@ export function fit(settings: Settings, context: Context): Promise<ExitCode> {
       const monitor = task.builtIn && validates ? 'val_acc' : undefined;
       const training = makeTraining(settings, { name: settings.name ?? 'fit', monitor }, context.io);
       const result = await training.trainer.fit(task.module, fitData(task, settings.resume));
-      return reportTraining(training, result, { logDir: settings.logDir, resumeWith: 'kelvin fit' }, context.io);
+      const resumeWith = (last: string) => `kelvin fit --resume ${last}`;
+      return reportTraining(training, result, { logDir: settings.logDir, resumeWith }, context.io);
     } finally {
       task.module.dispose();
     }

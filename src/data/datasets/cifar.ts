@@ -7,30 +7,17 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { cacheDirectory } from '../../core/cache.ts';
 import { DataError } from '../../core/errors.ts';
-import { anyThat, flag, parseOptions, positiveNumber, text } from '../../core/options.ts';
+import { parseOptions, text } from '../../core/options.ts';
 import { readArchive } from '../files/archive.ts';
-import { dataDirectories } from '../files/cache.ts';
-import { download, type Fetch, sha256OfFile } from '../files/download.ts';
+import { download, sha256OfFile } from '../files/download.ts';
+import { dataDirectories, dataNotFound, type Fetching, type FetchOptions, fetchShape } from '../files/fetched.ts';
 import { ArrayDataset, type ImageColumns } from './array-dataset.ts';
-import type { DownloadProgress, ImageSplits } from './mnist.ts';
+import type { ImageSplits } from './mnist.ts';
 
-/** Options of {@link cifar10} and {@link cifar100}. */
-export interface CifarOptions {
-  /** A directory that holds the archive, or has a folder `cifar` that does. */
-  readonly dataDir?: string | undefined;
+/** Options of {@link cifar10} and {@link cifar100}. Their folder is named `cifar`. */
+export interface CifarOptions extends FetchOptions {
   /** An archive in the format of the binary version, of any content and under any name; it is not verified. */
   readonly archive?: string | undefined;
-  /** Fetch the archive when it is missing. Default true. */
-  readonly download?: boolean | undefined;
-  /** Where the fetched archive is kept. Default: `kelvin/cifar` in the user's cache. */
-  readonly cacheDir?: string | undefined;
-  /** Base addresses to fetch from, tried in order. */
-  readonly mirrors?: readonly string[] | undefined;
-  /** Seconds of silence after which a mirror is given up. Default 10. */
-  readonly timeout?: number | undefined;
-  /** In place of Node's own. */
-  readonly fetch?: Fetch | undefined;
-  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
 }
 
 /** Labelled images, and the names of their classes. */
@@ -73,19 +60,9 @@ const CIFAR100: Version = {
 const SIDE = 32;
 const PIXELS = SIDE * SIDE;
 
-const isFunction = (value: unknown): boolean => typeof value === 'function';
 const optionsSchema = z.strictObject({
-  dataDir: text('a directory').optional(),
+  ...fetchShape(['https://www.cs.toronto.edu/~kriz/']),
   archive: text('a file').optional(),
-  download: flag().default(true),
-  cacheDir: text('a directory').optional(),
-  mirrors: z
-    .array(text('an address'), { error: 'a list of addresses' })
-    .readonly()
-    .default(['https://www.cs.toronto.edu/~kriz/']),
-  timeout: positiveNumber().default(10),
-  fetch: anyThat<Fetch>('a function like fetch', isFunction).optional(),
-  onProgress: anyThat<(progress: DownloadProgress) => void>('a function', isFunction).optional(),
 });
 
 /**
@@ -109,7 +86,7 @@ export function cifar100(options: CifarOptions = {}): Promise<CifarSplits> {
 }
 
 async function load(owner: string, version: Version, options: CifarOptions): Promise<CifarSplits> {
-  const given = parseOptions(owner, optionsSchema, options) as CifarOptions & { timeout: number };
+  const given = parseOptions(owner, optionsSchema, options);
   const archive = given.archive ?? (await findOrFetch(version, given));
   const parts: { train: Map<string, Uint8Array>; test: Map<string, Uint8Array> } = {
     train: new Map(),
@@ -161,7 +138,7 @@ function imagesOf(
   );
 }
 
-async function findOrFetch(version: Version, given: CifarOptions & { timeout: number }): Promise<string> {
+async function findOrFetch(version: Version, given: Fetching): Promise<string> {
   const cacheDir = given.cacheDir ?? join(cacheDirectory(), 'cifar');
   const directories = dataDirectories('cifar', given.dataDir, cacheDir);
   for (const directory of directories) {
@@ -176,7 +153,7 @@ async function findOrFetch(version: Version, given: CifarOptions & { timeout: nu
   const target = join(cacheDir, file);
   if (!given.download) throw notFound(version, directories, ['not allowed (`download: false`)']);
   const result = await download({
-    ...{ name: file, target, sha256, mirrors: given.mirrors ?? [], fetch: given.fetch ?? fetch },
+    ...{ name: file, target, sha256, mirrors: given.mirrors, fetch: given.fetch ?? fetch },
     timeout: given.timeout * 1000,
     onBytes: (bytes) => given.onProgress?.({ file, bytes, total }),
   });
@@ -198,10 +175,10 @@ async function verified(path: string, version: Version): Promise<string> {
 const wrongFormat = (archive: string, expected: string, got: string): DataError =>
   new DataError(`${archive} is not the binary version of CIFAR`, { code: 'cifar-format', expected, got });
 
-function notFound({ file }: Version, directories: readonly string[], downloads: readonly string[]): DataError {
-  const list = (items: readonly string[]): string => items.map((item) => `\n    ${item}`).join('');
-  return new DataError(`${file} was not found\n  looked in${list(directories)}\n  download${list(downloads)}`, {
-    code: 'data-not-found',
-    help: 'put the archive into one of these directories, or name another with `dataDir` or KELVIN_DATA_DIR',
-  });
-}
+const notFound = ({ file }: Version, directories: readonly string[], downloads: readonly string[]): DataError =>
+  dataNotFound(
+    `${file} was not found`,
+    directories,
+    downloads,
+    'put the archive into one of these directories, or name another with `dataDir` or KELVIN_DATA_DIR',
+  );

@@ -1,7 +1,7 @@
 /**
  * A folder of folders of images, one folder per class.
  */
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { extname, join, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { DataError, messageOf } from '../../core/errors.ts';
@@ -35,7 +35,7 @@ const optionsSchema = z.strictObject({
  */
 export async function imageFolder(folder: string, options: ImageFolderOptions = {}): Promise<ImageFiles> {
   const { classes: given, ...decode } = parseOptions('imageFolder', optionsSchema, options);
-  const found = (await listFolder(folder)).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const found = (await listFolder(folder)).filter(({ isFolder }) => isFolder).map(({ name }) => name);
   const classes = given ?? found.filter((name) => !name.startsWith('.')).sort();
   const entries: ImageEntry[] = [];
   const labels: number[] = [];
@@ -54,22 +54,33 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
 /** The images below a folder, sorted, so that every machine sees the same order. @throws DataError `folder-unreadable` */
 export async function imagesBelow(folder: string): Promise<string[]> {
   const found: string[] = [];
-  for (const entry of await listFolder(folder)) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) found.push(...(await imagesBelow(path)));
-    else if (IMAGE_ENDINGS.includes(extname(entry.name).toLowerCase())) found.push(path);
+  for (const { name, isFolder } of await listFolder(folder)) {
+    const path = join(folder, name);
+    if (isFolder) found.push(...(await imagesBelow(path)));
+    else if (IMAGE_ENDINGS.includes(extname(name).toLowerCase())) found.push(path);
   }
   return found.sort();
 }
 
-const listFolder = (folder: string) =>
-  readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+/** What lies in a folder; links to folders count as folders. */
+async function listFolder(folder: string): Promise<{ name: string; isFolder: boolean }[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    const looked = entries.map(async (entry) => {
+      const isFolder = entry.isSymbolicLink()
+        ? (await stat(join(folder, entry.name))).isDirectory()
+        : entry.isDirectory();
+      return { name: entry.name, isFolder };
+    });
+    return await Promise.all(looked);
+  } catch (cause) {
     throw new DataError(`The folder ${folder} cannot be read: ${messageOf(cause)}`, {
       code: 'folder-unreadable',
       help: 'check the path and the permissions',
       cause,
     });
-  });
+  }
+}
 
 /** The error for a label that is not in the list of classes. `where` names the file and row, or the folder. */
 export function unknownClass(where: string, label: string, classes: readonly string[]): DataError {

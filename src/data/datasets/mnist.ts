@@ -5,10 +5,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { cacheDirectory } from '../../core/cache.ts';
-import { DataError } from '../../core/errors.ts';
-import { anyThat, flag, parseOptions, positiveNumber, text } from '../../core/options.ts';
-import { dataDirectories } from '../files/cache.ts';
-import { type DownloadResult, download, type Fetch } from '../files/download.ts';
+import type { DataError } from '../../core/errors.ts';
+import { parseOptions } from '../../core/options.ts';
+import { type DownloadResult, download } from '../files/download.ts';
+import { dataDirectories, dataNotFound, type Fetching, type FetchOptions, fetchShape } from '../files/fetched.ts';
 import type { ArrayDataset, ImageColumns } from './array-dataset.ts';
 import { idxImages } from './idx.ts';
 import { findMnistFile, MNIST_FILES, MNIST_MIRRORS, type MnistFile } from './mnist-files.ts';
@@ -21,40 +21,10 @@ export interface ImageSplits {
   readonly source: string;
 }
 
-/** How far a download is. */
-export interface DownloadProgress {
-  readonly file: string;
-  /** Bytes so far, of all files that have to be fetched. */
-  readonly bytes: number;
-  readonly total: number;
-}
+/** Options of {@link mnist}. Its folder is named `mnist`. */
+export type MnistOptions = FetchOptions;
 
-/** Options of {@link mnist}. */
-export interface MnistOptions {
-  /** A directory that holds the files, or has a folder `mnist` that does. */
-  readonly dataDir?: string | undefined;
-  /** Fetch what is missing. Default true. */
-  readonly download?: boolean | undefined;
-  /** Where fetched files are kept. Default: `kelvin/mnist` in the user's cache. */
-  readonly cacheDir?: string | undefined;
-  /** Base addresses to fetch from, tried in order. */
-  readonly mirrors?: readonly string[] | undefined;
-  /** Seconds of silence after which a mirror is given up. Default 10. */
-  readonly timeout?: number | undefined;
-  /** In place of Node's own. */
-  readonly fetch?: Fetch | undefined;
-  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
-}
-
-const optionsSchema = z.strictObject({
-  dataDir: text('a directory').optional(),
-  download: flag().default(true),
-  cacheDir: text('a directory').optional(),
-  mirrors: z.array(text('an address'), { error: 'a list of addresses' }).readonly().default(MNIST_MIRRORS),
-  timeout: positiveNumber().default(10),
-  fetch: anyThat<Fetch>('a function like fetch', (value) => typeof value === 'function').optional(),
-  onProgress: anyThat<(progress: DownloadProgress) => void>('a function', (v) => typeof v === 'function').optional(),
-});
+const optionsSchema = z.strictObject(fetchShape(MNIST_MIRRORS));
 
 /**
  * MNIST as images `x` of shape [28, 28, 1], pixels from 0 to 1, and labels `y` from 0 to 9: 60,000 to train, 10,000 to
@@ -86,15 +56,7 @@ export async function mnist(options: MnistOptions = {}): Promise<ImageSplits> {
   return { train, test, source: mirror ?? join(images, '..') };
 }
 
-interface Search {
-  readonly cacheDir: string;
-  readonly directories: readonly string[];
-  readonly download: boolean;
-  readonly mirrors: readonly string[];
-  readonly timeout: number;
-  readonly fetch?: Fetch | undefined;
-  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
-}
+type Search = Fetching & { readonly cacheDir: string; readonly directories: readonly string[] };
 
 /** Fetches the missing files, the mirror that worked first. Returns the last mirror that worked. */
 async function fetchMissing(missing: readonly MnistFile[], search: Search): Promise<string> {
@@ -125,10 +87,11 @@ function notFound(
   directories: readonly string[],
   downloads: readonly string[],
 ): DataError {
-  const list = (items: readonly string[]): string => items.map((item) => `\n    ${item}`).join('');
   const names = files.map(({ name }) => `${name}[.gz]`).join(', ');
-  return new DataError(`MNIST was not found: ${names}\n  looked in${list(directories)}\n  download${list(downloads)}`, {
-    code: 'data-not-found',
-    help: 'put the four files into one of these directories, name another with `dataDir` or KELVIN_DATA_DIR, or use `drawnDigits()`',
-  });
+  return dataNotFound(
+    `MNIST was not found: ${names}`,
+    directories,
+    downloads,
+    'put the four files into one of these directories, name another with `dataDir` or KELVIN_DATA_DIR, or use `drawnDigits()`',
+  );
 }

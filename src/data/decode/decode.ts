@@ -2,6 +2,7 @@
  * From the bytes of a JPEG, PNG or WebP file to pixels of one size, as a host tensor. Photographs are turned upright as
  * their EXIF data say, and images of absurd extent are refused before any memory is spent on them.
  */
+import { readFile } from 'node:fs/promises';
 import type { Sharp as SharpImage } from 'sharp';
 import { z } from 'zod';
 import { DataError, messageOf } from '../../core/errors.ts';
@@ -81,9 +82,9 @@ export async function decodeWith(
   const sharp = await loadSharp();
   const { limitPixels = LIMIT_PIXELS, channels = 3, dtype = 'float32' } = options;
   try {
-    const image = sharp(source, { limitInputPixels: limitPixels, failOn: 'truncated', sequentialRead: true });
-    const { depth } = await image.metadata();
-    const wide = dtype !== 'uint8' && depth === 'ushort';
+    const bytes = typeof source === 'string' ? await readFile(source) : source;
+    const image = sharp(bytes, { limitInputPixels: limitPixels, failOn: 'truncated' });
+    const wide = dtype !== 'uint8' && isWidePng(bytes);
     const ready = inColours(fitted(image.autoOrient(), options), channels, wide);
     const { data, info } = await ready.raw({ depth: wide ? 'ushort' : 'uchar' }).toBuffer({ resolveWithObject: true });
     const shape = [info.height, info.width, channels];
@@ -92,6 +93,9 @@ export async function decodeWith(
     throw asDataError(name, limitPixels, cause);
   }
 }
+
+/** Of the formats that are read only PNG has 16 bits; asking sharp would open the image twice. */
+const isWidePng = (bytes: Uint8Array): boolean => bytes[0] === 0x89 && bytes[1] === 0x50 && bytes[24] === 16;
 
 function fitted(image: SharpImage, { size, fit = 'crop', margin = 1 }: DecodeOptions): SharpImage {
   if (size === undefined) return image;

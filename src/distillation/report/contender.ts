@@ -2,7 +2,7 @@
 import { ConfigError, show } from '../../core/errors.ts';
 import * as tf from '../../core/tf.ts';
 import { macsByLayer } from '../../module/macs.ts';
-import { endsInSoftmax } from '../teacher.ts';
+import { endsInSoftmax } from '../teachers/probabilities.ts';
 import type { Forward } from './stopwatch.ts';
 
 /** Any LightningModule with `forward`. */

@@ -14,6 +14,7 @@ import { completeDepthwise } from './depthwise.ts';
 import { completeGather } from './gather.ts';
 import { completeGradients } from './gradients.ts';
 import { completeMatMul } from './mat-mul.ts';
+import { completeNaN } from './not-a-number.ts';
 import { completePoolGradients } from './pool-gradients.ts';
 import { completeReductions } from './reductions.ts';
 import { completeViaCpu } from './via-cpu.ts';
@@ -29,6 +30,7 @@ export function completeWasm(): void {
   completeMatMul();
   completeConv2D();
   completeDepthwise();
+  completeNaN();
   completePoolGradients();
   completeBatchNorm();
   completeGather();

@@ -8,6 +8,7 @@ import { runFused } from '../../core/fused.ts';
 import * as tf from '../../core/tf.ts';
 import { hasCompanion } from './companion/companion.ts';
 import { completeCoreGradients, sumTo } from './core-gradients.ts';
+import { dilationsOf, gradientsByKernels, gradientsBySpreading } from './dilated-gradients.ts';
 
 /** Registers the gradients of FusedBatchNorm, Conv2D, Relu, Relu6, Sum, Mean, BatchMatMul and GatherV2. */
 export function completeGradients(): void {
@@ -16,28 +17,26 @@ export function completeGradients(): void {
     const [x, mean] = saved as [tf.Tensor, tf.Tensor];
     return mean.rank === 1 && x.rank > 1 ? batchNormGradient(dy as tf.Tensor, saved, attrs) : core(dy, saved, attrs);
   });
-  replaceGradient(tf.Conv2D, (core) => (dy, saved, attrs) => {
-    const { dilations } = attrs as unknown as tf.Conv2DAttrs;
-    const dilated = [dilations ?? 1].flat().some((one) => one !== 1);
-    if (!dilated || !takesDilations()) return core(dy, saved, attrs);
-    return dilatedGradient([tf.Conv2DBackpropInput, tf.Conv2DBackpropFilter], dy as tf.Tensor, saved, attrs);
-  });
-  replaceGradient(tf.DepthwiseConv2dNative, (core) => (dy, saved, attrs) => {
-    const { dilations } = attrs as unknown as tf.DepthwiseConv2dNativeAttrs;
-    const dilated = [dilations ?? 1].flat().some((one) => one !== 1);
-    if (!dilated || !takesDilations() || saved[1]?.shape[3] !== 1) return core(dy, saved, attrs);
-    const kernels = [tf.DepthwiseConv2dNativeBackpropInput, tf.DepthwiseConv2dNativeBackpropFilter] as const;
-    return dilatedGradient(kernels, dy as tf.Tensor, saved, attrs);
-  });
+  for (const [kernel, ...kernels] of [
+    [tf.Conv2D, tf.Conv2DBackpropInput, tf.Conv2DBackpropFilter],
+    [tf.DepthwiseConv2dNative, tf.DepthwiseConv2dNativeBackpropInput, tf.DepthwiseConv2dNativeBackpropFilter],
+  ] as const)
+    replaceGradient(kernel, (core) => (dy, saved, attrs) => {
+      const dilations = dilationsOf(attrs);
+      if (!dilations) return core(dy, saved, attrs);
+      // The kernels have no gradients of their own.
+      const heeded = hasCompanion() && !tf.engine().isTapeOn() && (kernel === tf.Conv2D || saved[1]?.shape[3] === 1);
+      if (heeded) return gradientsByKernels(kernels, dy as tf.Tensor, saved, attrs);
+      return gradientsBySpreading(core, dy as tf.Tensor, saved, attrs, dilations);
+    });
   for (const [kernel, high] of [
     [tf.Relu, Number.POSITIVE_INFINITY],
     [tf.Relu6, 6],
   ] as const)
-    replaceGradient(kernel, (core) => (dy, saved, attrs) => {
-      const gradients = core(dy, saved, attrs) as Record<'x', () => tf.Tensor>;
-      const [x] = saved as [tf.Tensor];
+    replaceGradient(kernel, () => (dys, saved) => {
+      const [x, dy] = [saved[0] as tf.Tensor, dys as tf.Tensor];
       return {
-        x: () => runFused('KelvinClippedGrad', { x, dy: dy as tf.Tensor }, { low: 0, high })?.[0] ?? gradients.x(),
+        x: () => runFused('KelvinClippedGrad', { x, dy }, { low: 0, high })?.[0] ?? clippedGradient(x, dy, high),
       };
     });
   replaceGradient(tf.Sum, () => (dy, saved, attrs) => {
@@ -66,22 +65,11 @@ function replaceGradient(kernelName: string, make: (core: tf.GradFunc) => tf.Gra
   tf.registerGradient({ ...config, gradFunc: make(config.gradFunc) });
 }
 
-/** Whether the gradient kernels that would run heed dilations, which tfjs-core refuses; theirs have no gradients. */
-const takesDilations = (): boolean => hasCompanion() && !tf.engine().isTapeOn();
-
-function dilatedGradient(
-  [ofInput, ofFilter]: readonly [string, string],
-  dy: tf.Tensor,
-  saved: tf.Tensor[],
-  attrs: tf.NamedAttrMap,
-): Record<string, () => tf.Tensor> {
-  const [x, filter] = saved as [tf.Tensor, tf.Tensor];
-  const run = (kernel: string, inputs: tf.NamedTensorMap, shape: object): tf.Tensor =>
-    tf.engine().runKernel(kernel, inputs, { ...attrs, ...shape } as tf.NamedAttrMap) as tf.Tensor;
-  return {
-    x: () => run(ofInput, { dy, filter }, { inputShape: x.shape }),
-    filter: () => run(ofFilter, { x, dy }, { filterShape: filter.shape }),
-  };
+/** dy where low < x ≤ high or x is NaN, of which no comparison holds, else 0. */
+function clippedGradient(x: tf.Tensor, dy: tf.Tensor, high: number): tf.Tensor {
+  const off =
+    high === Number.POSITIVE_INFINITY ? tf.lessEqual(x, 0) : tf.logicalOr(tf.lessEqual(x, 0), tf.greater(x, high));
+  return tf.mul(dy, tf.cast(tf.logicalNot(off), 'float32'));
 }
 
 /**

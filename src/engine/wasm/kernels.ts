@@ -17,8 +17,9 @@ export type Compute<A extends Attributes> = (inputs: Record<string, Info>, attrs
 export interface Allocator {
   _malloc(bytes: number): number;
   _free(address: number): void;
-  /** The whole memory. It is another array after the memory has grown. */
+  /** The whole memory. These are other arrays after the memory has grown. */
   readonly HEAP32: Int32Array;
+  readonly HEAPF64: Float64Array;
 }
 
 /** The allocator, which the backend's types leave out. */

@@ -14,8 +14,8 @@ export function completeViaCpu(kernelName: string): void {
 export function computeOnCpu(kernelName: string, inputs: Record<string, Info>, attrs: object, work: Workspace): Info {
   const cpu = tf.findBackend('cpu') as MathBackendCPU;
   const copies: Record<string, Info> = Array.isArray(inputs) ? ([] as unknown as Record<string, Info>) : {};
-  for (const [name, { dataId, shape, dtype }] of Object.entries(inputs))
-    copies[name] = cpu.makeTensorInfo(shape, dtype, work.backend.readSync(dataId));
+  for (const [name, input] of Object.entries(inputs))
+    if (input) copies[name] = cpu.makeTensorInfo(input.shape, input.dtype, work.backend.readSync(input.dataId));
   try {
     const kernel = tf.getKernel(kernelName, 'cpu');
     const output = kernel.kernelFunc({ inputs: copies, attrs: attrs as tf.NamedAttrMap, backend: cpu }) as Info;

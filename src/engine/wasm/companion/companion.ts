@@ -52,8 +52,10 @@ export type Routine =
   | 'minRows'
   | 'maxPool'
   | 'maxPoolGradient'
+  | 'avgPool'
   | 'avgPoolGradient'
   | 'transpose'
+  | 'crossEntropy'
   | 'adam'
   | 'sgd';
 

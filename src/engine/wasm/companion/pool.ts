@@ -1,19 +1,23 @@
-/** Max pooling and the gradients of both poolings on the companion. */
+/** Both poolings and their gradients on the companion. */
 import * as tf from '../../../core/tf.ts';
 import type { Info } from '../kernels.ts';
 import { accelerate, type Bench, isFloat, sizeOf } from './accelerate.ts';
 import { END, START } from './arguments.ts';
 
-/** Registers MaxPool, MaxPoolGrad and AvgPoolGrad. */
+/** Registers MaxPool, AvgPool, MaxPoolGrad and AvgPoolGrad. */
 export function acceleratePooling(): void {
-  accelerate<tf.MaxPoolAttrs>(tf.MaxPool, (inputs, attrs, bench) => {
-    const x = inputs.x as Info;
-    const g = geometryOf(x.shape, attrs);
-    if (!isFloat(x) || sizeOf(x.shape) === 0) return undefined;
-    const out = bench.work.allocate(g.outShape);
-    slide(bench, 'maxPool', [x, out], g);
-    return out;
-  });
+  for (const [kernel, routine] of [
+    [tf.MaxPool, 'maxPool'],
+    [tf.AvgPool, 'avgPool'],
+  ] as const)
+    accelerate<PoolAttrs>(kernel, (inputs, attrs, bench) => {
+      const x = inputs.x as Info;
+      const g = geometryOf(x.shape, attrs);
+      if (!isFloat(x) || sizeOf(g.outShape) === 0 || sizeOf(x.shape) === 0) return undefined;
+      const out = bench.work.allocate(g.outShape);
+      slide(bench, routine, [x, out], g);
+      return out;
+    });
   accelerate<tf.MaxPoolGradAttrs>(tf.MaxPoolGrad, (inputs, attrs, bench) => {
     const { dy, input } = inputs as { dy: Info; input: Info };
     return gradient(input.shape, attrs, [input, dy], bench, 'maxPoolGradient');
@@ -32,7 +36,7 @@ function geometryOf(shape: number[], { filterSize, strides, pad, dimRoundingMode
   return tf.backend_util.computePool2DInfo(image, filterSize, strides, 1, pad, dimRoundingMode);
 }
 
-type Routine = 'maxPool' | 'maxPoolGradient' | 'avgPoolGradient';
+type Routine = 'maxPool' | 'avgPool' | 'maxPoolGradient' | 'avgPoolGradient';
 
 /** Shared out by images. */
 function slide(bench: Bench, routine: Routine, tensors: readonly Info[], g: Geometry): void {

@@ -3,7 +3,7 @@ import type { Checkpoint, SavedTensor } from '../core/contracts.ts';
 import { CheckpointError } from '../core/errors.ts';
 import { fromHost, toHost } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
-import type { LightningModule } from '../module/lightning-module.ts';
+import type { LightningModule } from './lightning-module.ts';
 
 const PREFIX = 'model/';
 

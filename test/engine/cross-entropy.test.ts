@@ -1,0 +1,74 @@
+/** Cross-entropy at every level of the embedded engine against sums in double precision, its gradient too. */
+import fc from 'fast-check';
+import { losses, startEngine, tf } from 'kelvin';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { isWanted, LEVELS, type Level, limitLevel } from '../../src/engine/wasm/companion/level.ts';
+import { assertFileLeaksNothing } from '../support/no-leak.ts';
+import { expectClose, expectNothingLeft, howOften, normals } from './support.ts';
+
+const highest = LEVELS.findLast(isWanted) as Level;
+
+beforeAll(async () => {
+  await startEngine({ engine: 'wasm' });
+});
+afterAll(() => limitLevel(highest));
+assertFileLeaksNothing();
+
+/** The losses of the rows and the gradient of their sum. */
+function reference(logits: Float32Array, targets: Float32Array, classes: number) {
+  const rows = logits.length / classes;
+  const [values, gradient] = [new Float64Array(rows), new Float64Array(logits.length)];
+  for (let row = 0; row < rows; row++) {
+    const x = [...logits.subarray(row * classes, (row + 1) * classes)];
+    const t = [...targets.subarray(row * classes, (row + 1) * classes)];
+    const largest = Math.max(...x);
+    const sum = x.reduce((total, value) => total + Math.exp(value - largest), 0);
+    const mass = t.reduce((total, value) => total + value, 0);
+    x.forEach((value, c) => {
+      const probability = Math.exp(value - largest) / sum;
+      values[row] = (values[row] as number) - (t[c] as number) * (value - largest - Math.log(sum));
+      gradient[row * classes + c] = probability * mass - (t[c] as number);
+    });
+  }
+  return { values, gradient };
+}
+
+const compute = (logits: Float32Array, targets: Float32Array, classes: number) =>
+  expectNothingLeft(() =>
+    tf.tidy(() => {
+      const shape: [number, number] = [logits.length / classes, classes];
+      const target = tf.tensor2d(targets, shape);
+      const f = (x: tf.Tensor) => losses.crossEntropy(x, target, { reduction: 'none' });
+      const { value, grad } = tf.valueAndGrad(f)(tf.tensor2d(logits, shape), tf.ones([shape[0]]));
+      return { values: value.dataSync(), gradient: grad.dataSync() };
+    }),
+  );
+
+describe.each(LEVELS.filter(isWanted))('cross-entropy at level %s', (level) => {
+  beforeEach(() => limitLevel(level));
+
+  it('is right for any number of rows and classes, any size of logits, any targets', () => {
+    const side = fc.integer({ min: 1, max: 24 });
+    const property = fc.property(side, side, fc.constantFrom(0.1, 1, 30, 1000), (rows, classes, size) => {
+      const logits = normals(rows, rows * classes).map((value) => value * size);
+      const targets = normals(classes, rows * classes).map(Math.abs);
+      const { values, gradient } = compute(logits, targets, classes);
+      const expected = reference(logits, targets, classes);
+      expectClose(values, expected.values, 3e-6);
+      expectClose(gradient, expected.gradient, 3e-6);
+    });
+    fc.assert(property, howOften(40, 3));
+  });
+
+  it('with masked classes: their probability is 0', () => {
+    const { values, gradient } = compute(Float32Array.of(-1e9, 0, -1e9, 0, -1e9), Float32Array.of(0, 1, 0, 0, 0), 5);
+    expectClose(values, [Math.LN2], 1e-6);
+    expectClose(gradient, [0, -0.5, 0, 0.5, 0], 1e-6);
+  });
+
+  it('of NaN is NaN, in its row only', () => {
+    const { values, gradient } = compute(Float32Array.of(0, Number.NaN, 0, 0), Float32Array.of(1, 0, 1, 0), 2);
+    expect([...values].map(Number.isNaN)).toEqual([true, false]);
+    expect([...gradient].map(Number.isNaN)).toEqual([true, true, false, false]);
+  });
+});
