@@ -1,9 +1,8 @@
 /** One contestant, in a process of its own: trains the model that it is told, some steps whenever it is asked. */
-import '@tensorflow/tfjs-backend-wasm';
 import { Adam, losses, startEngine, tf } from 'kelvin';
 import { makeTask, type TaskName } from './models.ts';
 
-const [task, variant] = process.argv.slice(2) as [TaskName, string];
+const [task, engine, how] = process.argv.slice(2) as [TaskName, 'wasm' | 'tensorflow', 'shipped' | 'kelvin'];
 
 /** One step of tfjs's own optimizer and loss on the engine as it is shipped. */
 function shippedStep({ model, x, labels }: ReturnType<typeof makeTask>): () => void {
@@ -30,9 +29,11 @@ function kelvinStep({ model, x, labels }: ReturnType<typeof makeTask>): () => vo
   };
 }
 
-if (variant === 'shipped') await tf.setBackend('wasm');
-else await startEngine({ engine: 'wasm' });
-const step = variant === 'shipped' ? shippedStep(makeTask(task)) : kelvinStep(makeTask(task));
+if (engine === 'wasm' && how === 'shipped') {
+  await import('@tensorflow/tfjs-backend-wasm');
+  await tf.setBackend('wasm');
+} else await startEngine({ engine });
+const step = how === 'shipped' ? shippedStep(makeTask(task)) : kelvinStep(makeTask(task));
 
 process.on('message', (steps: number) => {
   try {

@@ -2,6 +2,7 @@
  * Records a step. While a recorder is attached, every kernel of the running backend is wrapped: it runs as always, and is
  * noted with the data that went in and came out. Of kernels that call others only the outermost is kept.
  */
+import { holdFused } from '../../core/fused.ts';
 import type { HostWork, NamedTensors, NumberSource, Recording } from '../../core/recording.ts';
 import { whileRecording } from '../../core/recording.ts';
 import * as tf from '../../core/tf.ts';
@@ -31,10 +32,12 @@ export class Recorder implements Recording {
     for (const kernel of kernels) replaceKernel({ ...kernel, kernelFunc: (call) => this.#run(kernel, call) });
     const closeDoors = this.#watchDoors(tf.backend() as unknown as HostDoors);
     const restoreBatchNorm = withWholeBatchNorm();
+    const release = holdFused(); // what engines fuse is taken down in tfjs's own operations
     this.#detach = () => {
       for (const kernel of kernels) replaceKernel(kernel);
       closeDoors();
       restoreBatchNorm();
+      release();
     };
   }
 
