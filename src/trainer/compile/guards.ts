@@ -4,7 +4,7 @@
  */
 import { isPlainObject } from '../../core/tensors.ts';
 import * as tf from '../../core/tf.ts';
-import type { LightningModule } from '../../module/lightning-module.ts';
+import { LightningModule } from '../../module/lightning-module.ts';
 import type { Optimizer, ParamGroup } from '../../optim/index.ts';
 
 /** One thing that must stay as it was. */
@@ -33,6 +33,7 @@ export class Guards {
     const guards: Guard[] = [{ name: 'training', value: module.training, now: () => module.training }];
     const owner = module.constructor.name;
     fieldsOf(module, owner, DEPTH, guards);
+    accessorsOf(module, owner, guards);
     for (const optimizer of optimizers) {
       const groups = optimizer.paramGroups as readonly ParamGroup[];
       const count = (): string => groups.map(({ params }) => params.length).join();
@@ -56,6 +57,28 @@ function fieldsOf(object: object, path: string, depth: number, guards: Guard[]):
     const name = `${path}.${key}`;
     if (isPlainObject(value) && depth > 0) fieldsOf(value, name, depth - 1, guards);
     else guards.push({ name, value, now: () => fields[key] });
+  }
+}
+
+/** What the module's class gives access to without a field: plain values behind getters. */
+function accessorsOf(module: LightningModule<never>, path: string, guards: Guard[]): void {
+  const object = module as unknown as Readonly<Record<string, unknown>>;
+  let prototype: object = Object.getPrototypeOf(module) as object;
+  for (; prototype !== LightningModule.prototype && prototype !== null; prototype = Object.getPrototypeOf(prototype)) {
+    for (const [key, { get }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+      if (get === undefined || !isPlain(plainField(object, key))) continue;
+      guards.push({ name: `${path}.${key}`, value: plainField(object, key), now: () => plainField(object, key) });
+    }
+  }
+}
+
+const isPlain = (value: unknown): boolean => ['number', 'boolean', 'string'].includes(typeof value);
+
+function plainField(object: Readonly<Record<string, unknown>>, key: string): unknown {
+  try {
+    return object[key];
+  } catch {
+    return undefined; // a getter that works at other times only
   }
 }
 

@@ -11,7 +11,7 @@ import { assertFileLeaksNothing } from '../../support/no-leak.ts';
 import { type Batch, classify, recordedGraph, step } from './support.ts';
 
 assertFileLeaksNothing();
-beforeAll(async () => void (await startEngine()));
+beforeAll(async () => void (await startEngine({ engine: 'wasm' })));
 
 interface ReadNode {
   name: string;
