@@ -1,4 +1,4 @@
-/** One contestant, in a process of its own: trains the model that it is told, some steps whenever it is asked. */
+/** One contestant, in a process of its own: trains the model that it is told, as long as it is asked to. */
 import { Adam, losses, startEngine, tf } from 'kelvin';
 import { makeTask, type TaskName } from './models.ts';
 
@@ -35,10 +35,14 @@ if (engine === 'wasm' && how === 'shipped') {
 } else await startEngine({ engine });
 const step = how === 'shipped' ? shippedStep(makeTask(task)) : kelvinStep(makeTask(task));
 
-process.on('message', (steps: number) => {
+process.on('message', (turn: number) => {
   try {
     const start = performance.now();
-    for (let i = 0; i < steps; i++) step();
+    let steps = 0;
+    do {
+      step();
+      steps++;
+    } while (performance.now() - start < turn);
     process.send?.({ ms: (performance.now() - start) / steps });
   } catch (error) {
     process.send?.({ failure: (error as Error).message.split('\n')[0] });

@@ -57,10 +57,14 @@ export class LogDesk {
     this.#loaderSuffix = loaderSuffix;
   }
 
+  /** Hears of everything that is logged, while a step is recorded. */
+  tap: ((hook: LogHook | undefined, name: string, value: LogValue, options: LogOptions) => void) | undefined;
+
   /** Takes a value that was logged in `hook`. */
   log(hook: LogHook | undefined, name: string, value: LogValue, options: LogOptions, defaultXAxis?: XAxis): void {
     if (this.deaf) return;
     if (hook === undefined) throw loggedOutside(name);
+    this.tap?.(hook, name, value, options);
     const resolved = resolveLogOptions(name, hook, options, defaultXAxis);
     checkLogValue(name, value);
     const averaged = resolved.onEpoch && resolved.reduceFx === 'mean';

@@ -1,0 +1,68 @@
+/** A compiled step at work: feeds it, hands on what it logs, and keeps the trainer's books as an eager step would. */
+import type { StepOutput } from '../../core/contracts.ts';
+import type { NumberSource } from '../../core/recording.ts';
+import { globalRandom } from '../../core/seed.ts';
+import { share } from '../../core/tensors.ts';
+import type * as tf from '../../core/tf.ts';
+import type { FedNumber, Program } from '../../engine/compile/index.ts';
+import type { LogDesk } from '../log-desk.ts';
+import { fillTemplate, type Template } from './output.ts';
+import type { RecordedLog } from './step-recording.ts';
+
+/** What a compiled step does beside its graph. */
+export interface StepPlan {
+  readonly program: Program;
+  readonly numbers: ReadonlyMap<string, FedNumber>;
+  readonly draws: number;
+  readonly work: readonly { readonly names: readonly string[]; readonly run: HostRun }[];
+  readonly logs: readonly RecordedLog[];
+  /** What the step gives back; its tensors are the outputs `output 0`, `output 1`, … */
+  readonly output: Template;
+}
+
+type HostRun = (tensors: readonly tf.Tensor[], batchIdx: number) => void;
+
+/** Runs a step. The output's tensors belong to the caller; other outputs are given to `take`. */
+export function runPlan(
+  { program, numbers, draws, work, logs, output }: StepPlan,
+  inputs: ReadonlyMap<string, tf.Tensor>,
+  { batchIdx, desk, take }: { batchIdx: number; desk: LogDesk; take?: (name: string, tensor: tf.Tensor) => void },
+): StepOutput {
+  for (const { names, run } of work)
+    run(
+      names.map((name) => inputs.get(name) as tf.Tensor),
+      batchIdx,
+    );
+  const results = program.run({ inputs, number: reader(numbers), seeds: drawSeeds(draws) });
+  const spent = new Set(results.values());
+  try {
+    for (const [i, { hook, name, value, options }] of logs.entries())
+      desk.log(hook, name, typeof value === 'number' ? value : (results.get(`log ${i}`) as tf.Scalar), options);
+    if (take !== undefined) for (const [name, tensor] of results) take(name, tensor);
+    return fillTemplate(output, (index) => share(results.get(`output ${index}`) as tf.Tensor)) as StepOutput;
+  } finally {
+    for (const tensor of spent) tensor.dispose();
+  }
+}
+
+/** Reads fed numbers; each source is asked once per step. */
+function reader(numbers: ReadonlyMap<string, FedNumber>): (key: string) => number {
+  const known = new Map<NumberSource, Readonly<Record<string, number>>>();
+  return (key) => {
+    const { source, name } = numbers.get(key) as FedNumber;
+    let values = known.get(source);
+    if (values === undefined) {
+      values = source.values();
+      known.set(source, values);
+    }
+    return values[name] as number;
+  };
+}
+
+/** The seeds of a step's random masks, drawn in the order in which an eager step would. */
+function drawSeeds(draws: number): Int32Array {
+  const seeds = new Int32Array(2 * draws);
+  const random = globalRandom();
+  for (let i = 0; i < seeds.length; i++) seeds[i] = random.bits();
+  return seeds;
+}
