@@ -36,8 +36,10 @@ export function runPlan(
   const results = program.run({ inputs, number: reader(numbers), seeds: drawSeeds(draws) });
   const spent = new Set(results.values());
   try {
-    for (const [i, { hook, name, value, options }] of logs.entries())
-      desk.log(hook, name, typeof value === 'number' ? value : (results.get(`log ${i}`) as tf.Scalar), options);
+    for (const [i, { hook, name, value, options, defaultXAxis }] of logs.entries()) {
+      const logged = typeof value === 'number' ? value : (results.get(`log ${i}`) as tf.Scalar);
+      desk.log(hook, name, logged, options, defaultXAxis);
+    }
     if (take !== undefined) for (const [name, tensor] of results) take(name, tensor);
     return fillTemplate(output, (index) => share(results.get(`output ${index}`) as tf.Tensor)) as StepOutput;
   } finally {

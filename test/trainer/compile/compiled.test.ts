@@ -1,4 +1,7 @@
 /** Compiled training beside eager training, on native TensorFlow. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   AdamW,
   type Callback,
@@ -7,6 +10,7 @@ import {
   depthwiseSeparableNet,
   ImageClassificationModel,
   type LightningModule,
+  ModelCheckpoint,
   mlp,
   StepLR,
   startEngine,
@@ -101,6 +105,20 @@ describe.skipIf(!NATIVE)(`compiled training${WHERE}`, () => {
     const given = { maxSteps: options.accumulateGradBatches === undefined ? 100 : 40, ...options };
     const eager = await train(make as () => Module, shape, { ...given, compile: false });
     expectSame(await train(make as () => Module, shape, { ...given, compile: true }), eager);
+  });
+
+  test('a resumed run ends with the same bits', async () => {
+    const dirpath = mkdtempSync(join(tmpdir(), 'kelvin-compiled-'));
+    const encoder = () => mlp({ inputs: 8, hidden: [12], classes: 4, dropout: 0.4 });
+    const options = { classes: 4, head: 'none', lrSchedule: 'constant' } as const;
+    const make = () => new ImageClassificationModel({ encoder: encoder(), ...options }) as never as Module;
+    const whole = await train(make, [8], { maxSteps: 40, compile: true });
+    const callbacks = [new ModelCheckpoint({ dirPath: dirpath, everyNTrainSteps: 20, filename: 'half' })];
+    await train(make, [8], { maxSteps: 20, compile: true, callbacks, enableCheckpointing: true });
+    const ckptPath = join(dirpath, 'half.ckpt');
+    const resumed = await train(make, [8], { maxSteps: 40, compile: true }, ckptPath);
+    expect(resumed.weights).toEqual(whole.weights);
+    rmSync(dirpath, { recursive: true });
   });
 
   test('what eager code reads and sets within training is what is trained', async () => {
