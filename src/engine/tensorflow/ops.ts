@@ -40,13 +40,12 @@ export interface Binding {
 /** tfjs-node's backend. */
 export interface TensorFlowBackend {
   readonly binding: Binding;
-  readonly tensorMap: { get(dataId: object): { id: number; values: unknown } };
+  readonly tensorMap: { set(dataId: object, data: object): void };
   executeSingleOutput(name: string, attrs: readonly Attr[], inputs: readonly Info[]): tf.Tensor;
   executeMultipleOutputs(name: string, attrs: readonly Attr[], inputs: readonly Info[], outputs: number): tf.Tensor[];
   getInputTensorIds(tensors: readonly Info[]): number[];
   createOutputTensor(metadata: OutputMetadata): tf.Tensor;
-  refCount(dataId: object): number;
-  disposeData(dataId: object, force?: boolean): boolean;
+  disposeData: (dataId: object, force?: boolean) => boolean;
 }
 
 /** The backend; registered when this is called. */

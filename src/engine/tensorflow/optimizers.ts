@@ -30,7 +30,8 @@ export function directOptimizers(backend: TensorFlowBackend): void {
   const residents = new Residents(backend);
   const scalar = scalars(backend);
   const plain = [T, bool('use_locking', false)];
-  const plainAdam = [...plain, bool('use_nesterov', false)];
+  const behind = [...plain, bool('use_nesterov', false)];
+  const ahead = [...plain, bool('use_nesterov', true)];
   const idOf = (tensor: Info): number => backend.getInputTensorIds([tensor])[0] as number;
   const asGiven = (gradient: Info, param: Info, decay: number): Info =>
     decay === 0 ? gradient : tf.add(gradient as tf.Tensor, tf.mul(param as tf.Tensor, decay));
@@ -46,8 +47,8 @@ export function directOptimizers(backend: TensorFlowBackend): void {
     ];
     // TensorFlow's corrections are off (powers of 0): the rate holds them.
     const numbers = [0, 0, rate, beta1, beta2, eps].map(scalar);
-    binding.executeOp('ResourceApplyAdam', plainAdam, [...handles, ...numbers, slope], 0);
-    return handles.map((handle) => residents.read(handle));
+    binding.executeOp('ResourceApplyAdam', behind, [...handles, ...numbers, slope], 0);
+    return handles.map((handle) => residents.read(handle, param.shape));
   });
 
   tidied<SgdAttrs>('KelvinSGD', (inputs, { momentum, damp, rate, nesterov, decay }) => {
@@ -56,14 +57,14 @@ export function directOptimizers(backend: TensorFlowBackend): void {
     const handle = residents.enter(param);
     if (momentum === 0) {
       binding.executeOp('ResourceApplyGradientDescent', plain, [handle, scalar(rate), idOf(whole)], 0);
-      return [residents.read(handle)];
+      return [residents.read(handle, param.shape)];
     }
     // The first gradient enters the buffer undamped.
     const slope = buffer && damp !== 1 ? tf.mul(whole as tf.Tensor, damp) : whole;
     const sums = buffer ? residents.enter(buffer) : residents.zeros(param.shape);
     const ids = [handle, sums, scalar(rate), idOf(slope), scalar(momentum)];
-    binding.executeOp('ResourceApplyMomentum', [...plain, bool('use_nesterov', nesterov)], ids, 0);
-    return [residents.read(handle), residents.read(sums)];
+    binding.executeOp('ResourceApplyMomentum', nesterov ? ahead : behind, ids, 0);
+    return [residents.read(handle, param.shape), residents.read(sums, param.shape)];
   });
 }
 
