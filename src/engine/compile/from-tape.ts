@@ -67,6 +67,7 @@ class Assembly {
   }
 
   #host({ output, values, at }: HostTensor, before: HostTensor, place: number): void {
+    if (this.#values.has(output.dataId)) return; // made for the step, and given to it
     const fed = this.#second.tape.numbers.get(output.dataId);
     const same = sameValues(values, before.values);
     this.#values.set(output.dataId, this.#hostValue(fed, { output, values, same, place, at }));

@@ -128,7 +128,8 @@ export class StepCache {
     const nameOf = ({ dataId }: TensorRef): string =>
       [...inputs].find(([, ref]) => ref.dataId === dataId)?.[0] as string;
     const work = tape.work.map(({ tensors, work: run }) => ({ names: tensors.map(nameOf), run }));
-    this.plan = { program, numbers, draws: seen.draws, work, logs: seen.logs, output: seen.output };
+    const given = [...tape.given].map(([name, { read }]) => [name, read] as const);
+    this.plan = { program, numbers, draws: seen.draws, work, given, logs: seen.logs, output: seen.output };
     return undefined;
   }
 

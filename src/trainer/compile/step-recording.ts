@@ -95,7 +95,10 @@ export class StepRecording {
     for (const [name, sum] of Object.entries(window.state().sums)) outputs.set(`window ${name}`, refOf(sum));
     const updated = new Map([...this.#places].map(([name, place]) => [name, refOf(place.read())]));
     this.#refuseLeftovers(new Set([...outputs.values(), ...updated.values()].map(({ dataId }) => dataId)));
-    return { tape: this.#recorder.tape(), inputs: this.#inputs, states: this.#states, updated, outputs };
+    const tape = this.#recorder.tape();
+    const given = [...tape.given].map(([name, { ref }]) => [name, ref] as const);
+    const inputs = new Map([...this.#inputs, ...given]);
+    return { tape, inputs, states: this.#states, updated, outputs };
   }
 
   /** A tensor that outlives the step and is none of its results is kept by somebody for later. */
