@@ -20,6 +20,8 @@ export type NamedTensors = Readonly<Record<string, tf.Tensor>>;
 export interface Recording {
   /** Says that a scalar is not a constant: it is `source.values()[name]` of each step. */
   number(tensor: tf.Tensor, source: NumberSource, name: string): void;
+  /** Says that a tensor was made before the step, and where each later step gets its own. */
+  input(tensor: tf.Tensor, read: () => tf.Tensor): void;
   /** Runs work that is repeated before each step, and does not record it. */
   onHost(tensors: readonly tf.Tensor[], work: () => void, again: HostWork): void;
   /** Runs `body` and records it as one operation from `inputs` to what it returns. */
@@ -53,6 +55,18 @@ export function onHost(tensors: readonly tf.Tensor[], batchIdx: number, work: Ho
   const run = (): void => work(tensors, batchIdx);
   if (running === undefined) run();
   else running.onHost(tensors, run, work);
+}
+
+/**
+ * A tensor that was made for this batch before its step, such as logits that a teacher has prepared. A compiled step asks
+ * for it anew each time.
+ *
+ * @param read gives the tensor of the running batch; one that it makes goes with the step's tidy
+ */
+export function stepInput<T extends tf.Tensor>(read: () => T): T {
+  const tensor = read();
+  running?.input(tensor, read);
+  return tensor;
 }
 
 /** Runs `body`, which a recording takes for one operation. `attrs` are plain data. */

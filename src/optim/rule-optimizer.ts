@@ -4,6 +4,7 @@
  */
 import { ConfigError, DataError } from '../core/errors.ts';
 import type { NumberSource } from '../core/recording.ts';
+import { share } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 import { type ConstraintOptions, maxNormed, withConstraintNumbers, withConstraints } from './max-norm.ts';
 import { type SharedNumbers, withNumbers } from './numbers.ts';
@@ -111,6 +112,20 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
     const state = this.#states.get(param) as ParamState;
     state.slots[slot]?.dispose();
     this.#states.set(param, { ...state, slots: { ...state.slots, [slot]: tensor } });
+  }
+
+  /** Notes its state; what it returns puts that back. */
+  remember(): () => void {
+    const { stepCount } = this;
+    const states = [...this.#states].map(([param, { slots, scalars }]) => {
+      const held = Object.entries(slots).map(([slot, tensor]) => [slot, share(tensor)] as const);
+      return [param, { slots: Object.fromEntries(held), scalars }] as const;
+    });
+    return () => {
+      this.dispose();
+      this.stepCount = stepCount;
+      for (const [param, state] of states) this.#states.set(param, state);
+    };
   }
 
   /** Counts a step that was taken elsewhere, and brings the numbers of these parameters up to date. */

@@ -11,6 +11,15 @@ import { checkLogValue, loggedOutside, resolveLogOptions, unknownBatchSize } fro
 /** The stages that log. */
 export type LogStage = 'train' | 'validate' | 'test';
 
+/** A value as it was logged. */
+export interface LoggedValue {
+  readonly hook: LogHook | undefined;
+  readonly name: string;
+  readonly value: LogValue;
+  readonly options: LogOptions;
+  readonly defaultXAxis: XAxis | undefined;
+}
+
 /** What a checkpoint holds of the log. */
 export interface LogDeskState {
   readonly train: LogBookState;
@@ -58,13 +67,13 @@ export class LogDesk {
   }
 
   /** Hears of everything that is logged, while a step is recorded. */
-  tap: ((hook: LogHook | undefined, name: string, value: LogValue, options: LogOptions) => void) | undefined;
+  tap: ((logged: LoggedValue) => void) | undefined;
 
   /** Takes a value that was logged in `hook`. */
   log(hook: LogHook | undefined, name: string, value: LogValue, options: LogOptions, defaultXAxis?: XAxis): void {
+    this.tap?.({ hook, name, value, options, defaultXAxis });
     if (this.deaf) return;
     if (hook === undefined) throw loggedOutside(name);
-    this.tap?.(hook, name, value, options);
     const resolved = resolveLogOptions(name, hook, options, defaultXAxis);
     checkLogValue(name, value);
     const averaged = resolved.onEpoch && resolved.reduceFx === 'mean';

@@ -9,7 +9,7 @@ import type { LightningModule } from '../module/lightning-module.ts';
 import type { LogBookState } from '../module/log-book.ts';
 import { AccumulationWindow } from './accumulation.ts';
 import { type BatchTransfer, batchTransfer } from './batch-transfer.ts';
-import type { CompiledTraining } from './compile/compiled-training.ts';
+import type { CompiledState, CompiledTraining } from './compile/compiled-training.ts';
 import type { LoaderRequest } from './data-request.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { ResolvedData } from './inputs.ts';
@@ -66,6 +66,8 @@ export class Session {
   window: AccumulationWindow = new AccumulationWindow();
   /** Compiled training steps, where there are any. */
   compiled: CompiledTraining | undefined;
+  /** Those of the run that is resumed. */
+  restoredSteps: CompiledState = {};
   /** Batches of the open accumulation window, those included whose step returned nothing. */
   windowBatch = 0;
   /** Steps that the module's optimizers have taken in the running batch, with manual optimization. */

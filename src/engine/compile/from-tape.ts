@@ -17,7 +17,7 @@ export type GraphResult = { readonly graph: Graph } | { readonly obstacle: Obsta
 /**
  * Compares two recordings and makes a graph of the second.
  *
- * @param tuned given when the step's settings have changed between them: single numbers that differ are fed
+ * @param tuned the numbers that are fed because settings change
  */
 export function graphOf(
   first: RecordedStep,
@@ -67,6 +67,7 @@ class Assembly {
   }
 
   #host({ output, values, at }: HostTensor, before: HostTensor, place: number): void {
+    if (this.#values.has(output.dataId)) return; // made for the step, and given to it
     const fed = this.#second.tape.numbers.get(output.dataId);
     const same = sameValues(values, before.values);
     this.#values.set(output.dataId, this.#hostValue(fed, { output, values, same, place, at }));
@@ -85,7 +86,7 @@ class Assembly {
     const spec = specOf(output);
     if (fed !== undefined) return this.#build.one('Number', {}, { number: numberKey(fed) }, spec, at);
     const tuned = this.#tuned;
-    if (tuned !== undefined && values.length === 1 && spec.dtype === 'float32' && (!same || tuned.has(place))) {
+    if (tuned !== undefined && values.length === 1 && spec.dtype === 'float32' && tuned.takes(place, same)) {
       const key = numberKey({ source: tuned, name: tuned.tune(place, values[0] as number) });
       const x = this.#build.one('Number', {}, { number: key }, { shape: [], dtype: 'float32' }, at);
       return spec.shape.length === 0 ? x : this.#build.one('BroadcastTo', { x }, { shape: [...spec.shape] }, spec, at);

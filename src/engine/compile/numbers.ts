@@ -20,6 +20,8 @@ export function numberKey({ source, name }: { source: object; name: string }): s
  * fed from then on. By the place of their tensors on the tape.
  */
 export class TunedNumbers implements NumberSource {
+  /** Settings have changed between two recordings: numbers that differ join in. */
+  open = false;
   readonly #values = new Map<string, number>();
 
   values(): Readonly<Record<string, number>> {
@@ -41,6 +43,11 @@ export class TunedNumbers implements NumberSource {
     }
   }
 
+  /** The places of all of them on the tape. */
+  get places(): number[] {
+    return [...this.#values.keys()].map(Number);
+  }
+
   /** How many there are. */
   get size(): number {
     return this.#values.size;
@@ -51,7 +58,8 @@ export class TunedNumbers implements NumberSource {
     return [...this.#values.keys()].map((name) => ({ source: this, name }));
   }
 
-  has(place: number): boolean {
-    return this.#values.has(String(place));
+  /** Whether a number is fed: it was before, or settings have changed and it with them. */
+  takes(place: number, same: boolean): boolean {
+    return this.#values.has(String(place)) || (this.open && !same);
   }
 }

@@ -8,7 +8,7 @@ import { whileRecording } from '../../core/recording.ts';
 import * as tf from '../../core/tf.ts';
 import { withWholeBatchNorm } from './batch-norm.ts';
 import { here } from './origin.ts';
-import type { FedNumber, Obstacle, RepeatedWork, Tape, TapeEntry, TensorRef } from './tape.ts';
+import type { FedNumber, GivenTensor, Obstacle, RepeatedWork, Tape, TapeEntry, TensorRef } from './tape.ts';
 
 /** The parts of a tfjs backend through which values come from the host and go to it. */
 interface HostDoors {
@@ -21,6 +21,7 @@ export class Recorder implements Recording {
   readonly #entries: TapeEntry[] = [];
   readonly #numbers = new Map<object, FedNumber>();
   readonly #work: RepeatedWork[] = [];
+  readonly #given = new Map<string, GivenTensor>();
   #obstacle: Obstacle | undefined;
   #depth = 1; // what runs at a depth above 0 is not noted
   #detach: () => void = () => {};
@@ -60,7 +61,13 @@ export class Recorder implements Recording {
 
   /** What has been recorded. */
   tape(): Tape {
-    return { entries: this.#entries, numbers: this.#numbers, work: this.#work, obstacle: this.#obstacle };
+    return {
+      entries: this.#entries,
+      numbers: this.#numbers,
+      work: this.#work,
+      given: this.#given,
+      obstacle: this.#obstacle,
+    };
   }
 
   /** How many masks have been drawn by the engine so far, each from two seeds. */
@@ -75,6 +82,12 @@ export class Recorder implements Recording {
 
   number(tensor: tf.Tensor, source: NumberSource, name: string): void {
     this.#numbers.set(tensor.dataId, { source, name });
+  }
+
+  input(tensor: tf.Tensor, read: () => tf.Tensor): void {
+    const ref = refOf(tensor);
+    const known = [...this.#given.values()].some((given) => given.ref.dataId === ref.dataId);
+    if (!known) this.#given.set(`given ${this.#given.size}`, { ref, read });
   }
 
   onHost(tensors: readonly tf.Tensor[], work: () => void, again: HostWork): void {

@@ -57,11 +57,19 @@ export interface Obstacle {
   readonly at: Origin | undefined;
 }
 
+/** A tensor of each step that is none of its batch's. */
+export interface GivenTensor {
+  readonly ref: TensorRef;
+  readonly read: () => tf.Tensor;
+}
+
 /** A whole recorded step. */
 export interface Tape {
   readonly entries: readonly TapeEntry[];
   readonly numbers: ReadonlyMap<object, FedNumber>;
   readonly work: readonly RepeatedWork[];
+  /** By the names that they have among the inputs. */
+  readonly given: ReadonlyMap<string, GivenTensor>;
   /** The first thing that keeps the step from being compiled. */
   readonly obstacle: Obstacle | undefined;
 }

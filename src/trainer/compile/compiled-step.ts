@@ -3,7 +3,7 @@ import type { StepOutput } from '../../core/contracts.ts';
 import type { NumberSource } from '../../core/recording.ts';
 import { globalRandom } from '../../core/seed.ts';
 import { share } from '../../core/tensors.ts';
-import type * as tf from '../../core/tf.ts';
+import * as tf from '../../core/tf.ts';
 import type { FedNumber, Program } from '../../engine/compile/index.ts';
 import type { LogDesk } from '../log-desk.ts';
 import { fillTemplate, type Template } from './output.ts';
@@ -15,6 +15,8 @@ export interface StepPlan {
   readonly numbers: ReadonlyMap<string, FedNumber>;
   readonly draws: number;
   readonly work: readonly { readonly names: readonly string[]; readonly run: HostRun }[];
+  /** Inputs that are none of the batch's, and where they come from. */
+  readonly given: readonly (readonly [name: string, read: () => tf.Tensor])[];
   readonly logs: readonly RecordedLog[];
   /** What the step gives back; its tensors are the outputs `output 0`, `output 1`, … */
   readonly output: Template;
@@ -22,22 +24,43 @@ export interface StepPlan {
 
 type HostRun = (tensors: readonly tf.Tensor[], batchIdx: number) => void;
 
-/** Runs a step. The output's tensors belong to the caller; other outputs are given to `take`. */
-export function runPlan(
+/** What a step is run with beside its own inputs. */
+export interface StepContext {
+  readonly batchIdx: number;
+  readonly desk: LogDesk;
+  /** Takes outputs that are neither logged nor given back. */
+  readonly take?: (name: string, tensor: tf.Tensor) => void;
+}
+
+/** Runs a step. The output's tensors belong to the caller; other outputs are shown to `take`. */
+export function runPlan(plan: StepPlan, tensors: ReadonlyMap<string, tf.Tensor>, context: StepContext): StepOutput {
+  const { given } = plan;
+  if (given.length === 0) return run(plan, tensors, context);
+  let output: StepOutput = {};
+  tf.tidy(() => {
+    const others = given.map(([name, read]) => [name, read()] as const);
+    output = run(plan, new Map([...tensors, ...others]), context);
+  });
+  return output;
+}
+
+function run(
   { program, numbers, draws, work, logs, output }: StepPlan,
   inputs: ReadonlyMap<string, tf.Tensor>,
-  { batchIdx, desk, take }: { batchIdx: number; desk: LogDesk; take?: (name: string, tensor: tf.Tensor) => void },
+  { batchIdx, desk, take }: StepContext,
 ): StepOutput {
-  for (const { names, run } of work)
-    run(
+  for (const { names, run: again } of work)
+    again(
       names.map((name) => inputs.get(name) as tf.Tensor),
       batchIdx,
     );
   const results = program.run({ inputs, number: reader(numbers), seeds: drawSeeds(draws) });
   const spent = new Set(results.values());
   try {
-    for (const [i, { hook, name, value, options }] of logs.entries())
-      desk.log(hook, name, typeof value === 'number' ? value : (results.get(`log ${i}`) as tf.Scalar), options);
+    for (const [i, { hook, name, value, options, defaultXAxis }] of logs.entries()) {
+      const logged = typeof value === 'number' ? value : (results.get(`log ${i}`) as tf.Scalar);
+      desk.log(hook, name, logged, options, defaultXAxis);
+    }
     if (take !== undefined) for (const [name, tensor] of results) take(name, tensor);
     return fillTemplate(output, (index) => share(results.get(`output ${index}`) as tf.Tensor)) as StepOutput;
   } finally {

@@ -18,7 +18,8 @@ import { runPlan } from './compiled-step.ts';
 import { Guards } from './guards.ts';
 import { templateOf, tensorsOf } from './output.ts';
 import { placeName, placesOf } from './places.ts';
-import { StepCache } from './step-cache.ts';
+import { rememberStep } from './rollback.ts';
+import { StepCache, type StepCacheState } from './step-cache.ts';
 import { StepRecording } from './step-recording.ts';
 
 /** Hooks within a step: somebody who listens to one wants to see what a compiled step never shows. */
@@ -27,8 +28,14 @@ const WITHIN: readonly HookName[] = ['beforeZeroGrad', 'beforeBackward', 'afterB
 /** As many kinds of batches are compiled for; others run eagerly. */
 const MOST_STEPS = 16;
 
+/** A step that a setting has sent another way is recorded twice more. */
+const MOST_REHEARSALS = 3;
+
 /** What changes at more steps in a row is a value of the step and no setting. */
 const MOST_CHANGES = 6;
+
+/** The compiled steps in a checkpoint, by what they are compiled for. */
+export type CompiledState = Readonly<Record<string, StepCacheState>>;
 
 /** What the trainer was told: whether a step that cannot be compiled is an error. */
 export type CompileOption = 'auto' | boolean;
@@ -52,6 +59,7 @@ export class CompiledTraining {
   readonly #emitter: Emitter;
   readonly #option: CompileOption;
   readonly #caches = new Map<string, StepCache>();
+  readonly #restored: CompiledState;
   #recording: StepRecording | undefined;
   /** Steps in a row before each of which a setting had changed. */
   #changes = 0;
@@ -61,7 +69,8 @@ export class CompiledTraining {
     this.#session = session;
     this.#emitter = emitter;
     this.#option = option;
-    session.desk.tap = (hook, name, value, options) => this.#recording?.log(hook, name, value, options);
+    this.#restored = session.restoredSteps;
+    session.desk.tap = (logged) => this.#recording?.log(logged);
   }
 
   /** Trains on one batch, by one call where that step has been compiled, else by `eagerly`. */
@@ -79,23 +88,27 @@ export class CompiledTraining {
     }
     const { tensors, signature } = partsOf(batch);
     const phase = this.#phase(isLast);
-    const key = `${phase.name} ${signature}`;
-    let cache = this.#caches.get(key);
-    if (cache === undefined) {
-      if (this.#caches.size >= MOST_STEPS) return eagerly();
-      cache = new StepCache();
-      this.#caches.set(key, cache);
-    }
+    const cache = this.#cacheOf(`${phase.name} ${signature}`);
+    if (cache === undefined) return eagerly();
+    const run = (): StepOutput => this.#run(cache, tensors, { batch, batchIdx, closes: phase.closes });
     const changed = cache.changed();
     if (changed === undefined) this.#changes = 0;
     else if (++this.#changes > MOST_CHANGES) {
       this.#giveUp(`${changed} changes from step to step`);
       return eagerly();
     }
-    if (cache.plan !== undefined && changed === undefined)
-      return this.#run(cache, tensors, { batch, batchIdx, closes: phase.closes });
+    if (cache.ready) return run();
     if (!this.#session.optimization.all.every(({ optimizer }) => optimizer.stepCount > 0)) return eagerly();
-    return this.#record(cache, tensors, eagerly);
+    for (let i = 0; i < MOST_REHEARSALS && cache.awaitsRehearsal && !this.#givenUp; i++) {
+      if (!(await this.#rehearse(cache, tensors, eagerly))) return eagerly();
+      if (cache.ready) return run();
+    }
+    return this.#givenUp ? eagerly() : this.#record(cache, tensors, eagerly);
+  }
+
+  /** What a resumed run has to do again to go on with the same steps. */
+  state(): CompiledState {
+    return Object.fromEntries([...this.#caches].map(([key, cache]) => [key, cache.state()]));
   }
 
   /** Runs a synchronous part of an eager step, which is recorded where it is to be. */
@@ -110,6 +123,7 @@ export class CompiledTraining {
 
   /** Brings all states back to their variables and frees the compiled steps. */
   dispose(): void {
+    this.#session.restoredSteps = this.state();
     for (const cache of this.#caches.values()) cache.dispose();
     this.#caches.clear();
     this.#session.desk.tap = undefined;
@@ -177,6 +191,35 @@ export class CompiledTraining {
     }
     progress.optimizerStep++;
     return output;
+  }
+
+  #cacheOf(key: string): StepCache | undefined {
+    const known = this.#caches.get(key);
+    if (known !== undefined || this.#caches.size >= MOST_STEPS) return known;
+    const cache = new StepCache(this.#restored[key]);
+    this.#caches.set(key, cache);
+    return cache;
+  }
+
+  /** Takes a step, records it, and takes it back. Returns false when it failed: the real one will say why. */
+  async #rehearse(
+    cache: StepCache,
+    tensors: ReadonlyMap<string, tf.Tensor>,
+    eagerly: () => Promise<StepOutput>,
+  ): Promise<boolean> {
+    const { desk } = this.#session;
+    const putBack = rememberStep(this.#session);
+    desk.deaf = true;
+    try {
+      disposeTensors(await this.#record(cache, tensors, eagerly));
+      return true;
+    } catch (error) {
+      if (error instanceof ConfigError && error.code === 'not-compiled') throw error;
+      return false;
+    } finally {
+      desk.deaf = false;
+      putBack();
+    }
   }
 
   async #record(

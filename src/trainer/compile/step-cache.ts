@@ -32,6 +32,12 @@ export interface Observation {
   readonly draws: number;
 }
 
+/** What a checkpoint holds of a step: how far it was recorded, and which numbers on its tape are fed. */
+export interface StepCacheState {
+  readonly recordings: number;
+  readonly tuned: readonly number[];
+}
+
 /** After so many recordings in a row that did not agree, a step is given up. */
 const MOST_RECORDINGS = 6;
 
@@ -44,6 +50,31 @@ export class StepCache {
   #program: Program | undefined;
   readonly #tuned = new TunedNumbers();
   #recordings = 0;
+  #compiled = false;
+
+  /** How many recordings a resumed run has to make up for. */
+  #missing: number;
+
+  constructor(restored?: StepCacheState) {
+    this.#missing = restored?.recordings ?? 0;
+    for (const place of restored?.tuned ?? []) this.#tuned.tune(place, 0);
+  }
+
+  /** Compiled, and everything is as it was then. */
+  get ready(): boolean {
+    return this.plan !== undefined && this.changed() === undefined;
+  }
+
+  /** Whether the step has been found to have no side effects, so that it can be taken on trial: once it was compiled. */
+  get awaitsRehearsal(): boolean {
+    return this.#missing > 0 || this.#compiled;
+  }
+
+  /** For a checkpoint. */
+  state(): StepCacheState {
+    const recordings = this.#compiled ? 2 : Math.max(this.#missing, this.#last === undefined ? 0 : 1);
+    return { recordings, tuned: this.#tuned.places };
+  }
 
   /** What has changed since the step was compiled; `undefined` when it can be run as it is. */
   changed(): string | undefined {
@@ -54,11 +85,13 @@ export class StepCache {
   add(seen: Observation, emitter: Emitter, finite: string | undefined): Obstacle | undefined {
     const before = this.#last;
     this.#last = seen;
+    this.#missing = Math.max(0, this.#missing - 1);
     if (before === undefined) return seen.step.tape.obstacle;
     const retuning = before.guards.broken() !== undefined;
     const { step } = seen;
     const known = this.#tuned.size;
-    const result = graphOf(before.step, step, readCaptured, retuning || known > 0 ? this.#tuned : undefined);
+    this.#tuned.open = retuning;
+    const result = graphOf(before.step, step, readCaptured, this.#tuned);
     if ('obstacle' in result) return result.obstacle;
     const changedLog = differentLog(before.logs, seen.logs, retuning);
     if ('differs' in result || changedLog !== undefined) {
@@ -88,19 +121,22 @@ export class StepCache {
     const { tape, inputs } = seen.step;
     this.#program = program;
     this.#guards = seen.guards;
+    this.#compiled = true;
     this.#tuned.retune(tape);
     const fed = [...tape.numbers.values(), ...this.#tuned.all()];
     const numbers = new Map<string, FedNumber>(fed.map((number) => [numberKey(number), number]));
     const nameOf = ({ dataId }: TensorRef): string =>
       [...inputs].find(([, ref]) => ref.dataId === dataId)?.[0] as string;
     const work = tape.work.map(({ tensors, work: run }) => ({ names: tensors.map(nameOf), run }));
-    this.plan = { program, numbers, draws: seen.draws, work, logs: seen.logs, output: seen.output };
+    const given = [...tape.given].map(([name, { read }]) => [name, read] as const);
+    this.plan = { program, numbers, draws: seen.draws, work, given, logs: seen.logs, output: seen.output };
     return undefined;
   }
 
   #drop(): void {
     this.#program?.dispose();
     this.#program = undefined;
+    this.#guards = undefined;
     this.plan = undefined;
   }
 }

@@ -1,19 +1,16 @@
 /** One eager step under observation: what goes in, what comes out, what is logged, and what it leaves behind. */
-import type { LogOptions, LogValue, StepOutput, TrainerView } from '../../core/contracts.ts';
-import type { LogHook } from '../../core/hooks.ts';
+import type { StepOutput, TrainerView } from '../../core/contracts.ts';
 import { Random } from '../../core/random.ts';
 import { globalRandom } from '../../core/seed.ts';
 import * as tf from '../../core/tf.ts';
 import { type Place, type RecordedStep, Recorder, refOf, type TensorRef } from '../../engine/compile/index.ts';
 import type { AccumulationWindow } from '../accumulation.ts';
+import type { LoggedValue } from '../log-desk.ts';
 import { tensorsOf } from './output.ts';
 
 /** A value that the step logged. */
-export interface RecordedLog {
-  readonly hook: LogHook | undefined;
-  readonly name: string;
+export interface RecordedLog extends Omit<LoggedValue, 'value'> {
   readonly value: number | TensorRef;
-  readonly options: LogOptions;
 }
 
 /** Parts of the trainer that change within an epoch: a step that asks for them is another one each time. */
@@ -58,9 +55,9 @@ export class StepRecording {
   }
 
   /** Notes what is logged within the step. */
-  log(hook: LogHook | undefined, name: string, value: LogValue, options: LogOptions): void {
+  log({ value, ...logged }: LoggedValue): void {
     if (!this.#active) return;
-    this.logs.push({ hook, name, value: value instanceof tf.Tensor ? refOf(value) : Number(value), options });
+    this.logs.push({ ...logged, value: value instanceof tf.Tensor ? refOf(value) : Number(value) });
   }
 
   /** The trainer as the module sees it: what the step asks of it is noted. */
@@ -98,7 +95,10 @@ export class StepRecording {
     for (const [name, sum] of Object.entries(window.state().sums)) outputs.set(`window ${name}`, refOf(sum));
     const updated = new Map([...this.#places].map(([name, place]) => [name, refOf(place.read())]));
     this.#refuseLeftovers(new Set([...outputs.values(), ...updated.values()].map(({ dataId }) => dataId)));
-    return { tape: this.#recorder.tape(), inputs: this.#inputs, states: this.#states, updated, outputs };
+    const tape = this.#recorder.tape();
+    const given = [...tape.given].map(([name, { ref }]) => [name, ref] as const);
+    const inputs = new Map([...this.#inputs, ...given]);
+    return { tape, inputs, states: this.#states, updated, outputs };
   }
 
   /** A tensor that outlives the step and is none of its results is kept by somebody for later. */

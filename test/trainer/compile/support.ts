@@ -1,5 +1,17 @@
 /** Runs the same training eagerly and compiled, on the native engine. */
-import { type Callback, type LightningModule, Random, seedEverything, Trainer, type TrainerOptions, tf } from 'kelvin';
+
+import {
+  type Callback,
+  ImageClassificationModel,
+  type LightningModule,
+  mlp,
+  Random,
+  seedEverything,
+  Trainer,
+  type TrainerOptions,
+  tf,
+} from 'kelvin';
+import { expect } from 'vitest';
 
 /** Whether the native engine is to be tested. */
 export const NATIVE = process.env.KELVIN_TEST_NATIVE !== undefined;
@@ -62,3 +74,21 @@ export async function train(
     restore();
   }
 }
+
+/** Losses to 1e-5, metrics to four digits. */
+export function expectSame(compiled: Run, eager: Run): void {
+  expect(compiled.losses).toHaveLength(eager.losses.length);
+  const off = eager.losses.map((loss, i) => Math.abs((compiled.losses[i] as number) - loss) / Math.abs(loss));
+  expect(Math.max(...off)).toBeLessThan(1e-5);
+  for (const [name, value] of Object.entries(eager.metrics)) expect(compiled.metrics[name]).toBeCloseTo(value, 4);
+}
+
+/** Makes a small perceptron for four classes. */
+export const perceptron =
+  (options = {}) =>
+  () =>
+    new ImageClassificationModel({
+      encoder: mlp({ inputs: 8, hidden: [12], classes: 4, ...options }),
+      classes: 4,
+      head: 'none',
+    });
