@@ -33,8 +33,13 @@ try {
     process.stdout.write('SKIPPED: no native engine is installed here (kelvin native install)\n');
   } else {
     const env = { ...process.env, KELVIN_TEST_NATIVE: join(engine.folder, '..'), KELVIN_TEST_ENGINE: 'tensorflow' };
-    const names = ['networks', 'native'];
-    const files = names.map((name) => `test/engine/${name}.test.ts`).filter((file) => existsSync(file));
+    const engines = ['convolution', 'gather', 'mat-mul', 'core-gradients', 'networks', 'native', 'tensorflow'];
+    const names = [
+      ...engines.map((name) => `engine/${name}`),
+      'trainer/compile/compiled',
+      'trainer/compile/compiled-run',
+    ];
+    const files = names.map((name) => `test/${name}.test.ts`).filter((file) => existsSync(file));
     const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...files], {
       stdio: 'inherit',
       env,

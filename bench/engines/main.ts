@@ -1,6 +1,8 @@
 /**
- * The embedded engine as shipped, composed, and with the companion: `npm run bench:engines [models]`, as in `a b`. All
- * contestants are alive at once and take turns, so that the ratios hold on a busy machine; absolute times do not.
+ * Engines against themselves, `npm run bench:engines [engine] [models]`, as in `tensorflow a b`: the embedded one as
+ * shipped and level by level; native TensorFlow with tfjs's own optimizer and loss on tfjs-node as shipped,
+ * Kelvin's on the same, and Kelvin's on the direct kernels. All contestants are alive at once and take turns, so that the
+ * ratios hold on a busy machine; absolute times do not.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,15 +10,34 @@ import { fileURLToPath } from 'node:url';
 import type { TaskName } from './models.ts';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 7);
-const STEPS: Readonly<Record<TaskName, number>> = { a: 2, b: 1, c: 1, s: 100 };
-const RELAXED = ['--experimental-wasm-relaxed-simd'];
+/** How long a turn takes, in ms: some steps, so that threads are awake and on cores of their own. */
+const TURN = 1000;
+const TASKS: readonly TaskName[] = ['a', 'b', 'c', 's'];
 
-const VARIANTS: readonly { name: string; level?: string; flags?: string[] }[] = [
-  { name: 'shipped' },
-  { name: 'composed', level: 'composed' },
-  { name: 'simd', level: 'simd' },
-  { name: 'relaxed', level: 'relaxed', flags: Number(process.versions.node.split('.')[0]) < 22 ? RELAXED : [] },
-];
+interface Variant {
+  readonly name: string;
+  /** tfjs's own optimizer and loss, or Kelvin's. */
+  readonly how: 'shipped' | 'kelvin';
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const SHIPPED = { KELVIN_TENSORFLOW: 'shipped' };
+
+/** The first of each is what the others are compared with. */
+const VARIANTS: Readonly<Record<'wasm' | 'tensorflow', readonly Variant[]>> = {
+  wasm: [
+    { name: 'composed', how: 'kelvin', env: { KELVIN_WASM: 'composed' } },
+    { name: 'shipped', how: 'shipped' },
+    { name: 'simd', how: 'kelvin', env: { KELVIN_WASM: 'simd' } },
+    { name: 'relaxed', how: 'kelvin', env: { KELVIN_WASM: 'relaxed' } },
+    { name: '2 threads', how: 'kelvin', env: { KELVIN_WASM: 'threads', KELVIN_THREADS: '2' } },
+  ],
+  tensorflow: [
+    { name: 'tfjs-node', how: 'shipped', env: SHIPPED },
+    { name: 'its kernels', how: 'kelvin', env: SHIPPED },
+    { name: 'direct', how: 'kelvin' },
+  ],
+};
 
 interface Contestant {
   readonly name: string;
@@ -25,17 +46,17 @@ interface Contestant {
   failure?: string;
 }
 
-async function start(task: TaskName, { name, level = '', flags = [] }: (typeof VARIANTS)[number]): Promise<Contestant> {
+async function start(task: TaskName, { name, how, env = {} }: Variant): Promise<Contestant> {
   const script = fileURLToPath(new URL('train.ts', import.meta.url));
-  const execArgv = [...process.execArgv, ...flags];
-  const child = fork(script, [task, name], { execArgv, env: { ...process.env, KELVIN_WASM: level } });
-  await once(child, 'message');
+  const child = fork(script, [task, engine, how], { env: { ...process.env, ...env } });
+  const [message] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [unknown];
+  if (message !== 'ready') throw new Error(`${name} did not start`);
   return { name, process: child, times: [] };
 }
 
-async function run(contestant: Contestant, steps: number, counts: boolean): Promise<void> {
+async function run(contestant: Contestant, counts: boolean): Promise<void> {
   if (contestant.failure !== undefined) return;
-  contestant.process.send(steps);
+  contestant.process.send(TURN);
   const [{ ms, failure }] = (await once(contestant.process, 'message')) as [{ ms: number; failure?: string }];
   if (failure !== undefined) contestant.failure = failure;
   else if (counts) contestant.times.push(ms);
@@ -43,18 +64,21 @@ async function run(contestant: Contestant, steps: number, counts: boolean): Prom
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] as number;
 
-const given = process.argv.slice(2) as TaskName[];
-for (const task of given.length > 0 ? given : (Object.keys(STEPS) as TaskName[])) {
+const [engine, ...given] = (
+  process.argv[2] === 'tensorflow' || process.argv[2] === 'wasm'
+    ? process.argv.slice(2)
+    : ['wasm', ...process.argv.slice(2)]
+) as ['wasm' | 'tensorflow', ...TaskName[]];
+for (const task of given.length > 0 ? given : TASKS) {
   const contestants: Contestant[] = [];
-  for (const variant of VARIANTS) contestants.push(await start(task, variant));
-  for (let round = -1; round < ROUNDS; round++)
-    for (const contestant of contestants) await run(contestant, STEPS[task], round >= 0);
-  const base = contestants.find(({ name }) => name === 'composed') as Contestant;
+  for (const variant of VARIANTS[engine]) contestants.push(await start(task, variant));
+  for (let round = -1; round < ROUNDS; round++) for (const contestant of contestants) await run(contestant, round >= 0);
+  const [base] = contestants as [Contestant];
   for (const { name, times, failure, process: child } of contestants) {
     const ratio = failure === undefined ? (median(base.times) / median(times)).toFixed(2) : failure;
     const ms = failure === undefined ? `${median(times).toFixed(2)} ms` : '';
     console.log(
-      `(${task}) ${name.padEnd(9)} ${ms.padStart(12)}   ${ratio}${failure === undefined ? ' x composed' : ''}`,
+      `(${task}) ${name.padEnd(11)} ${ms.padStart(12)}   ${ratio}${failure === undefined ? ` x ${base.name}` : ''}`,
     );
     child.kill();
   }

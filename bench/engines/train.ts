@@ -1,9 +1,8 @@
-/** One contestant, in a process of its own: trains the model that it is told, some steps whenever it is asked. */
-import '@tensorflow/tfjs-backend-wasm';
+/** One contestant, in a process of its own: trains the model that it is told, as long as it is asked to. */
 import { Adam, losses, startEngine, tf } from 'kelvin';
 import { makeTask, type TaskName } from './models.ts';
 
-const [task, variant] = process.argv.slice(2) as [TaskName, string];
+const [task, engine, how] = process.argv.slice(2) as [TaskName, 'wasm' | 'tensorflow', 'shipped' | 'kelvin'];
 
 /** One step of tfjs's own optimizer and loss on the engine as it is shipped. */
 function shippedStep({ model, x, labels }: ReturnType<typeof makeTask>): () => void {
@@ -30,14 +29,20 @@ function kelvinStep({ model, x, labels }: ReturnType<typeof makeTask>): () => vo
   };
 }
 
-if (variant === 'shipped') await tf.setBackend('wasm');
-else await startEngine({ engine: 'wasm' });
-const step = variant === 'shipped' ? shippedStep(makeTask(task)) : kelvinStep(makeTask(task));
+if (engine === 'wasm' && how === 'shipped') {
+  await import('@tensorflow/tfjs-backend-wasm');
+  await tf.setBackend('wasm');
+} else await startEngine({ engine });
+const step = how === 'shipped' ? shippedStep(makeTask(task)) : kelvinStep(makeTask(task));
 
-process.on('message', (steps: number) => {
+process.on('message', (turn: number) => {
   try {
     const start = performance.now();
-    for (let i = 0; i < steps; i++) step();
+    let steps = 0;
+    do {
+      step();
+      steps++;
+    } while (performance.now() - start < turn);
     process.send?.({ ms: (performance.now() - start) / steps });
   } catch (error) {
     process.send?.({ failure: (error as Error).message.split('\n')[0] });

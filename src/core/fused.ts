@@ -5,13 +5,39 @@
 import * as tf from './tf.ts';
 
 /** The kernels that an engine may add. */
-export type FusedKernel = 'KelvinAdam' | 'KelvinSGD' | 'KelvinClippedGrad' | 'KelvinCentredSums' | 'KelvinCrossEntropy';
+export type FusedKernel =
+  | 'KelvinAdam'
+  | 'KelvinSGD'
+  | 'KelvinClippedGrad'
+  | 'KelvinCentredSums'
+  | 'KelvinCrossEntropy'
+  | 'KelvinBatchNorm';
 
-const conditions = new Map<FusedKernel, () => boolean>();
+const conditions = new Map<string, () => boolean>();
+let held = 0;
 
-/** Says under which condition a kernel that is registered with tfjs can run. */
-export function offerFused(kernel: FusedKernel, when: () => boolean): void {
-  conditions.set(kernel, when);
+/**
+ * Makes everything be computed in tfjs's own operations until what it returns is called, as for whoever takes down the
+ * operations of a step.
+ */
+export function holdFused(): () => void {
+  held++;
+  let over = false;
+  return () => {
+    if (!over) held--;
+    over = true;
+  };
+}
+
+/** Says under which condition a kernel that a backend has registered can run. Without one it always can. */
+export function offerFused(kernel: FusedKernel, when: () => boolean, backend = 'wasm'): void {
+  conditions.set(`${backend} ${kernel}`, when);
+}
+
+/** Whether the current engine has a fused kernel, now. */
+export function hasFused(kernel: FusedKernel): boolean {
+  const backend = tf.getBackend();
+  return held === 0 && Boolean(tf.getKernel(kernel, backend)) && conditions.get(`${backend} ${kernel}`)?.() !== false;
 }
 
 /**
@@ -24,8 +50,7 @@ export function runFused(
   attrs: Readonly<Record<string, number | boolean>>,
 ): tf.Tensor[] | undefined {
   const engine = tf.engine();
-  if (engine.isTapeOn() || !tf.getKernel(kernel, tf.getBackend()) || conditions.get(kernel)?.() === false)
-    return undefined;
+  if (engine.isTapeOn() || !hasFused(kernel)) return undefined;
   const outputs = engine.runKernel(kernel, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap);
   return Array.isArray(outputs) ? outputs : [outputs as tf.Tensor];
 }

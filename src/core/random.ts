@@ -58,6 +58,11 @@ export class Random {
     return result;
   }
 
+  /** Goes on by so many draws of {@link bits}. */
+  skip(count: number): void {
+    for (let i = 0; i < count; i++) this.bits();
+  }
+
   /** Uniform in [0, 1), with 32 random bits. */
   uniform(): number {
     return this.bits() / 0x1_0000_0000;

@@ -8,6 +8,7 @@ import * as tf from '../core/tf.ts';
 import { activate, inTurn, isTensorFlow, keepingBackend, loadEngine } from './backends.ts';
 import { describeBackend } from './info.ts';
 import { quietly } from './process.ts';
+import { completeTensorFlow } from './tensorflow/complete.ts';
 import { loadTensorFlow } from './tensorflow.ts';
 import { ENGINE_NAMES, type EngineInfo, type EngineName } from './types.ts';
 import { limitThreads } from './wasm/companion/level.ts';
@@ -116,7 +117,7 @@ async function startBest(): Promise<EngineInfo> {
   if (injected && injected !== 'cpu') return adopt(injected);
   for (const name of ['tensorflow-gpu', 'tensorflow'] as const) {
     const { loaded } = await keepingBackend(() => loadTensorFlow(name));
-    if (loaded && (await activate('tensorflow'))) return describeBackend('tensorflow');
+    if (loaded && (await activate('tensorflow'))) return ready('tensorflow');
   }
   return startNamed('wasm', undefined);
 }
@@ -125,8 +126,7 @@ async function startBest(): Promise<EngineInfo> {
 async function adopt(backend: string): Promise<EngineInfo> {
   if (backend === 'wasm') await loadWasm();
   await tf.ready();
-  if (backend === 'wasm') guardMemory();
-  return describeBackend(tf.getBackend());
+  return ready(tf.getBackend());
 }
 
 async function startNamed(name: EngineName, load: Load | undefined): Promise<EngineInfo> {
@@ -135,7 +135,13 @@ async function startNamed(name: EngineName, load: Load | undefined): Promise<Eng
   const backend = isTensorFlow(name) ? 'tensorflow' : name;
   if (!(await activate(backend)))
     throw notStarted(name, 'its backend did not initialise', 'set another engine, or none, to use what runs here');
+  return ready(backend);
+}
+
+/** What is left to do once a backend is the current one. */
+function ready(backend: string): EngineInfo {
   if (backend === 'wasm') guardMemory();
+  if (backend === 'tensorflow') completeTensorFlow();
   return describeBackend(backend);
 }
 

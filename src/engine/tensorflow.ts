@@ -5,6 +5,7 @@
  */
 import { messageOf } from '../core/errors.ts';
 import * as tf from '../core/tf.ts';
+import { registerBernoulli } from './compile/tensorflow/random.ts';
 import { engineFolder, installedIn } from './native/layout.ts';
 import { loadNative } from './native/load.ts';
 import { prepareProcess, quietly } from './process.ts';
@@ -61,6 +62,7 @@ async function tryToLoad(
     const imported = (await quietly(load)) as { default?: unknown };
     const module = (imported?.default ?? imported) as TfjsNode;
     if (module?.Tensor !== tf.Tensor || !tf.engine().backendNames().includes('tensorflow')) return twoCopies(name);
+    registerBernoulli();
     return { loaded: true, version: module.version?.['tfjs-node'] };
   } catch (error) {
     return explain(name, what, error);

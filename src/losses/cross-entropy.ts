@@ -119,9 +119,10 @@ interface Losses {
   readonly slope: (kept: tf.Tensor[]) => tf.Tensor;
 }
 
-/** By a fused kernel where the engine has one, whose loss and gradient come in one go. */
+/** By a fused kernel where the engine has one, whose loss and gradient come in one go. `whole`: all rows sum to 1. */
 function lossesOf(logits: tf.Tensor, target: tf.Tensor2D, mass: tf.Tensor2D | undefined): Losses {
-  const fused = logits.dtype === 'float32' && runFused('KelvinCrossEntropy', { logits, target }, {});
+  const fused =
+    logits.dtype === 'float32' && runFused('KelvinCrossEntropy', { logits, target }, { whole: mass === undefined });
   if (fused) {
     const [losses, gradient] = fused as [tf.Tensor, tf.Tensor];
     return { losses, kept: [gradient], slope: ([kept]) => kept as tf.Tensor };

@@ -1,6 +1,6 @@
 /** Dropout whose masks come from Kelvin's random stream: seeded by `seedEverything`, saved in checkpoints, fast. */
+import { bernoulli } from '../core/bernoulli.ts';
 import { ConfigError, show } from '../core/errors.ts';
-import { globalRandom } from '../core/seed.ts';
 import * as tf from '../core/tf.ts';
 
 /** Configuration of {@link Dropout}. */
@@ -44,11 +44,7 @@ export class Dropout extends tf.layers.Layer {
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
     const x = Array.isArray(inputs) ? (inputs[0] as tf.Tensor) : inputs;
     if (!kwargs.training || this.rate === 0) return x;
-    return tf.tidy(() => {
-      const mask = new Float32Array(x.size);
-      globalRandom().fillBernoulli(mask, 1 - this.rate, 1 / (1 - this.rate));
-      return tf.mul(x, tf.tensor(mask, x.shape));
-    });
+    return tf.tidy(() => tf.mul(x, bernoulli(x.shape, 1 - this.rate, 1 / (1 - this.rate))));
   }
 
   override computeOutputShape(inputShape: tf.Shape | tf.Shape[]): tf.Shape | tf.Shape[] {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { DataError } from '../core/errors.ts';
 import { anyThat, numberBetween, oneOf, parseOptions, positiveNumber, wholeNumber } from '../core/options.ts';
+import { onHost } from '../core/recording.ts';
 import * as tf from '../core/tf.ts';
 import { readsAreCheap } from '../engine/info.ts';
 import { crossEntropy } from '../losses/cross-entropy.ts';
@@ -126,7 +127,10 @@ export class ImageClassificationModel extends LightningModule<ImageBatch> {
 
   /** Looks for labels out of range: in every batch where reading them is cheap, else in the first of each epoch. */
   protected checkBatch({ y }: ImageBatch, batchIdx: number): void {
-    if (y.rank === 1 && (batchIdx === 0 || readsAreCheap())) checkLabels(y, this.classes);
+    if (y.rank !== 1) return;
+    onHost([y], batchIdx, ([labels], index) => {
+      if (index === 0 || readsAreCheap()) checkLabels(labels as tf.Tensor, this.classes);
+    });
   }
 
   #evaluate(prefix: 'val' | 'test', batch: ImageBatch, batchIdx: number): { logits: tf.Tensor2D } {

@@ -5,7 +5,14 @@ import type { ConstraintOptions } from './max-norm.ts';
 import { lr, nonNegative, off, rate } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
-import { type GroupOf, movingAverage, type UpdateInput, type UpdateOutput, withL2 } from './update-rule.ts';
+import {
+  type GroupOf,
+  movingAverage,
+  type StepNumbers,
+  type UpdateInput,
+  type UpdateOutput,
+  withL2,
+} from './update-rule.ts';
 
 const schema = z.strictObject({
   lr: lr(1),
@@ -34,7 +41,7 @@ type AdadeltaGroup = GroupOf<typeof schema>;
 const definition: OptimizerDefinition<AdadeltaGroup> = {
   type: 'Adadelta',
   schema,
-  rule: { slots: () => ['squareAvg', 'accDelta'], scalars: [], update },
+  rule: { slots: () => ['squareAvg', 'accDelta'], scalars: [], numbers, update },
 };
 
 /**
@@ -52,13 +59,18 @@ export class Adadelta extends RuleOptimizer<AdadeltaGroup> {
   }
 }
 
+function numbers({ weightDecay, eps, rho, lr: rate }: AdadeltaGroup): StepNumbers {
+  return { values: { weightDecay, eps, rate, kept: rho, taken: 1 - rho }, scalars: {} };
+}
+
 function update(input: UpdateInput<AdadeltaGroup>): UpdateOutput {
-  const { param, slots, constant, group } = input;
+  const { param, slots, number } = input;
   const gradient = withL2(input);
-  const eps = constant(group.eps);
-  const squareAvg = movingAverage(slots.squareAvg, tf.square(gradient), group.rho, constant);
+  const eps = number('eps');
+  const mix = [number('kept'), number('taken')] as const;
+  const squareAvg = movingAverage(slots.squareAvg, tf.square(gradient), mix);
   const pastSteps = slots.accDelta ? tf.add(slots.accDelta, eps) : eps;
   const delta = tf.mul(tf.sqrt(tf.div(pastSteps, tf.add(squareAvg, eps))), gradient);
-  const accDelta = movingAverage(slots.accDelta, tf.square(delta), group.rho, constant);
-  return { param: tf.sub(param, tf.mul(delta, constant(group.lr))), slots: { squareAvg, accDelta } };
+  const accDelta = movingAverage(slots.accDelta, tf.square(delta), mix);
+  return { param: tf.sub(param, tf.mul(delta, number('rate'))), slots: { squareAvg, accDelta } };
 }

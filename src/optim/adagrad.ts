@@ -5,7 +5,15 @@ import type { ConstraintOptions } from './max-norm.ts';
 import { lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
-import { type GroupOf, nextStep, type UpdateInput, type UpdateOutput, withL2 } from './update-rule.ts';
+import {
+  type GroupOf,
+  nextStep,
+  type Scalars,
+  type StepNumbers,
+  type UpdateInput,
+  type UpdateOutput,
+  withL2,
+} from './update-rule.ts';
 
 const schema = z.strictObject({
   lr: lr(1e-2),
@@ -37,7 +45,7 @@ type AdagradGroup = GroupOf<typeof schema>;
 const definition: OptimizerDefinition<AdagradGroup> = {
   type: 'Adagrad',
   schema,
-  rule: { slots: () => ['sum'], scalars: ['step'], update },
+  rule: { slots: () => ['sum'], scalars: ['step'], numbers, update },
 };
 
 /**
@@ -55,12 +63,17 @@ export class Adagrad extends RuleOptimizer<AdagradGroup> {
   }
 }
 
-function update(input: UpdateInput<AdagradGroup>): UpdateOutput {
-  const { param, slots, constant, group } = input;
-  const step = nextStep(input);
-  const gradient = withL2(input);
-  const sum = tf.add(tf.square(gradient), slots.sum ?? constant(group.initialAccumulatorValue));
+function numbers(group: AdagradGroup, scalars: Scalars): StepNumbers {
+  const step = nextStep(scalars);
+  const { weightDecay, initialAccumulatorValue: initial, eps } = group;
   const rate = group.lr / (1 + (step - 1) * group.lrDecay);
-  const change = tf.mul(tf.div(gradient, tf.add(tf.sqrt(sum), constant(group.eps))), constant(rate));
-  return { param: tf.sub(param, change), slots: { sum }, scalars: { step } };
+  return { values: { weightDecay, initial, eps, rate }, scalars: { step } };
+}
+
+function update(input: UpdateInput<AdagradGroup>): UpdateOutput {
+  const { param, slots, number } = input;
+  const gradient = withL2(input);
+  const sum = tf.add(tf.square(gradient), slots.sum ?? number('initial'));
+  const change = tf.mul(tf.div(gradient, tf.add(tf.sqrt(sum), number('eps'))), number('rate'));
+  return { param: tf.sub(param, change), slots: { sum } };
 }

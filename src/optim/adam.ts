@@ -7,10 +7,13 @@ import { betas, lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
 import {
+  asUpdate,
   decayed,
   type GroupOf,
   movingAverage,
   nextStep,
+  type Scalars,
+  type StepNumbers,
   type UpdateInput,
   type UpdateOutput,
   type UpdateRule,
@@ -96,46 +99,47 @@ function ruleWith(decay: Decay, decoupled: boolean): UpdateRule<AdamGroup> {
   return {
     slots: ({ amsgrad }) => (amsgrad ? ['expAvg', 'expAvgSq', 'maxExpAvgSq'] : ['expAvg', 'expAvgSq']),
     scalars: ['step'],
-    update: (input) => fused(input, decoupled) ?? update(input, decay(input)),
+    numbers: (group, scalars) => numbers(group, scalars, decoupled),
+    update: (input) => {
+      if (input.group.amsgrad) return composed(input, decay(input));
+      const decays = input.group.weightDecay !== 0;
+      const attrs = { keeps: decays && decoupled, decays: decays && !decoupled };
+      const recorded = { attrs, outputs: ['expAvg', 'expAvgSq'] };
+      return asUpdate('KelvinAdam', input, recorded, () => fused(input) ?? composed(input, decay(input)));
+    },
   };
 }
 
-/** The whole update as one kernel, where the engine has it. */
-function fused({ param, gradient, slots, group, ...input }: UpdateInput<AdamGroup>, decoupled: boolean) {
-  if (group.amsgrad) return undefined;
-  const step = nextStep(input);
+/** lr · (m / c1) / (√(v / c2) + eps), with both corrections moved into the two numbers `rate` and `eps`. */
+function numbers(group: AdamGroup, scalars: Scalars, decoupled: boolean): StepNumbers {
+  const { lr, eps, weightDecay } = group;
   const [beta1, beta2] = group.betas;
+  const step = nextStep(scalars);
   const root = Math.sqrt(1 - beta2 ** step);
-  const next = runFused(
-    'KelvinAdam',
-    { param, gradient, ...slots },
-    {
-      beta1,
-      beta2,
-      rate: (group.lr * root) / (1 - beta1 ** step),
-      eps: group.eps * root,
-      keep: decoupled ? 1 - group.lr * group.weightDecay : 1,
-      decay: decoupled ? 0 : group.weightDecay,
-    },
-  );
-  if (!next) return undefined;
-  const [moved, expAvg, expAvgSq] = next as [tf.Tensor, tf.Tensor, tf.Tensor];
-  return { param: moved, slots: { expAvg, expAvgSq }, scalars: { step } };
+  const rate = (lr * root) / (1 - beta1 ** step);
+  const decay = decoupled ? { keep: 1 - lr * weightDecay, weightDecay: 0 } : { keep: 1, weightDecay };
+  const moments = { beta1, taken1: 1 - beta1, beta2, taken2: 1 - beta2 };
+  return { values: { ...moments, rate, eps: eps * root, ...decay }, scalars: { step } };
 }
 
-function update(input: UpdateInput<AdamGroup>, { param, gradient }: ReturnType<Decay>): UpdateOutput {
-  const { slots, constant, group } = input;
-  const [beta1, beta2] = group.betas;
-  const step = nextStep(input);
-  const expAvg = movingAverage(slots.expAvg, gradient, beta1, constant);
-  const expAvgSq = movingAverage(slots.expAvgSq, tf.square(gradient), beta2, constant);
+/** The whole update as one kernel, where the engine has it. */
+function fused({ param, gradient, slots, numbers }: UpdateInput<AdamGroup>): UpdateOutput | undefined {
+  const { beta1, beta2, rate, eps, keep, weightDecay: decay } = numbers as Record<string, number>;
+  const attrs = { beta1, beta2, rate, eps, keep, decay } as Record<string, number>;
+  const next = runFused('KelvinAdam', { param, gradient, ...slots }, attrs);
+  if (!next) return undefined;
+  const [moved, expAvg, expAvgSq] = next as [tf.Tensor, tf.Tensor, tf.Tensor];
+  return { param: moved, slots: { expAvg, expAvgSq } };
+}
+
+function composed(input: UpdateInput<AdamGroup>, { param, gradient }: ReturnType<Decay>): UpdateOutput {
+  const { slots, number, group } = input;
+  const expAvg = movingAverage(slots.expAvg, gradient, [number('beta1'), number('taken1')]);
+  const expAvgSq = movingAverage(slots.expAvgSq, tf.square(gradient), [number('beta2'), number('taken2')]);
   const largest = group.amsgrad ? { maxExpAvgSq: largestOf(slots.maxExpAvgSq, expAvgSq) } : {};
-  // lr · (m / c1) / (sqrt(v / c2) + eps), with both corrections moved into the two numbers.
-  const root = Math.sqrt(1 - beta2 ** step);
-  const denominator = tf.add(tf.sqrt(largest.maxExpAvgSq ?? expAvgSq), constant(group.eps * root));
-  const stepSize = (group.lr * root) / (1 - beta1 ** step);
-  const change = tf.mul(tf.div(expAvg, denominator), constant(stepSize));
-  return { param: tf.sub(param, change), slots: { expAvg, expAvgSq, ...largest }, scalars: { step } };
+  const denominator = tf.add(tf.sqrt(largest.maxExpAvgSq ?? expAvgSq), number('eps'));
+  const change = tf.mul(tf.div(expAvg, denominator), number('rate'));
+  return { param: tf.sub(param, change), slots: { expAvg, expAvgSq, ...largest } };
 }
 
 function largestOf(known: tf.Tensor | undefined, value: tf.Tensor): tf.Tensor {

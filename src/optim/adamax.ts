@@ -5,7 +5,16 @@ import type { ConstraintOptions } from './max-norm.ts';
 import { betas, lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
-import { type GroupOf, movingAverage, nextStep, type UpdateInput, type UpdateOutput, withL2 } from './update-rule.ts';
+import {
+  type GroupOf,
+  movingAverage,
+  nextStep,
+  type Scalars,
+  type StepNumbers,
+  type UpdateInput,
+  type UpdateOutput,
+  withL2,
+} from './update-rule.ts';
 
 const schema = z.strictObject({
   lr: lr(2e-3),
@@ -34,7 +43,7 @@ type AdamaxGroup = GroupOf<typeof schema>;
 const definition: OptimizerDefinition<AdamaxGroup> = {
   type: 'Adamax',
   schema,
-  rule: { slots: () => ['expAvg', 'expInf'], scalars: ['step'], update },
+  rule: { slots: () => ['expAvg', 'expInf'], scalars: ['step'], numbers, update },
 };
 
 /**
@@ -52,14 +61,18 @@ export class Adamax extends RuleOptimizer<AdamaxGroup> {
   }
 }
 
+function numbers({ betas: [beta1, beta2], eps, weightDecay, lr }: AdamaxGroup, scalars: Scalars): StepNumbers {
+  const step = nextStep(scalars);
+  const rate = lr / (1 - beta1 ** step);
+  return { values: { beta1, taken1: 1 - beta1, beta2, eps, weightDecay, rate }, scalars: { step } };
+}
+
 function update(input: UpdateInput<AdamaxGroup>): UpdateOutput {
-  const { param, slots, constant, group } = input;
-  const [beta1, beta2] = group.betas;
-  const step = nextStep(input);
+  const { param, slots, number } = input;
   const gradient = withL2(input);
-  const expAvg = movingAverage(slots.expAvg, gradient, beta1, constant);
-  const magnitude = tf.add(tf.abs(gradient), constant(group.eps));
-  const expInf = slots.expInf ? tf.maximum(tf.mul(slots.expInf, constant(beta2)), magnitude) : magnitude;
-  const change = tf.mul(tf.div(expAvg, expInf), constant(group.lr / (1 - beta1 ** step)));
-  return { param: tf.sub(param, change), slots: { expAvg, expInf }, scalars: { step } };
+  const expAvg = movingAverage(slots.expAvg, gradient, [number('beta1'), number('taken1')]);
+  const magnitude = tf.add(tf.abs(gradient), number('eps'));
+  const expInf = slots.expInf ? tf.maximum(tf.mul(slots.expInf, number('beta2')), magnitude) : magnitude;
+  const change = tf.mul(tf.div(expAvg, expInf), number('rate'));
+  return { param: tf.sub(param, change), slots: { expAvg, expInf } };
 }

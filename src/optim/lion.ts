@@ -5,7 +5,14 @@ import type { ConstraintOptions } from './max-norm.ts';
 import { betas, lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
-import { decayed, type GroupOf, movingAverage, type UpdateInput, type UpdateOutput } from './update-rule.ts';
+import {
+  decayed,
+  type GroupOf,
+  movingAverage,
+  type StepNumbers,
+  type UpdateInput,
+  type UpdateOutput,
+} from './update-rule.ts';
 
 const schema = z.strictObject({
   lr: lr(1e-4),
@@ -31,7 +38,7 @@ type LionGroup = GroupOf<typeof schema>;
 const definition: OptimizerDefinition<LionGroup> = {
   type: 'Lion',
   schema,
-  rule: { slots: () => ['expAvg'], scalars: [], update },
+  rule: { slots: () => ['expAvg'], scalars: [], numbers, update },
 };
 
 /**
@@ -50,10 +57,14 @@ export class Lion extends RuleOptimizer<LionGroup> {
   }
 }
 
+function numbers({ betas: [beta1, beta2], lr, weightDecay }: LionGroup): StepNumbers {
+  const mixes = { beta1, taken1: 1 - beta1, beta2, taken2: 1 - beta2 };
+  return { values: { ...mixes, rate: lr, keep: 1 - lr * weightDecay }, scalars: {} };
+}
+
 function update(input: UpdateInput<LionGroup>): UpdateOutput {
-  const { gradient, slots, constant, group } = input;
-  const [beta1, beta2] = group.betas;
-  const direction = tf.sign(movingAverage(slots.expAvg, gradient, beta1, constant));
-  const expAvg = movingAverage(slots.expAvg, gradient, beta2, constant);
-  return { param: tf.sub(decayed(input), tf.mul(direction, constant(group.lr))), slots: { expAvg } };
+  const { gradient, slots, number } = input;
+  const direction = tf.sign(movingAverage(slots.expAvg, gradient, [number('beta1'), number('taken1')]));
+  const expAvg = movingAverage(slots.expAvg, gradient, [number('beta2'), number('taken2')]);
+  return { param: tf.sub(decayed(input), tf.mul(direction, number('rate'))), slots: { expAvg } };
 }

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { positiveNumber } from '../core/options.ts';
 import * as tf from '../core/tf.ts';
-import type { OptionsSchema } from './param-groups.ts';
-import type { Constant } from './update-rule.ts';
+import type { OptionsSchema, ParamGroup } from './param-groups.ts';
+import type { UpdateRule } from './update-rule.ts';
 
 /** The options that every optimizer has beside its own. */
 export interface ConstraintOptions {
@@ -21,14 +21,26 @@ const constraints = { maxNorm: positiveNumber().optional() };
 export const withConstraints = (schema: OptionsSchema): OptionsSchema =>
   z.strictObject({ ...schema.shape, ...constraints });
 
+/** A rule whose numbers have the constraints among them. */
+export function withConstraintNumbers<G extends ParamGroup>(rule: UpdateRule<G>): UpdateRule<G> {
+  return {
+    ...rule,
+    numbers: (group, scalars) => {
+      const { maxNorm } = group as ConstraintOptions;
+      const own = rule.numbers(group, scalars);
+      return maxNorm === undefined ? own : { ...own, values: { ...own.values, maxNorm } };
+    },
+  };
+}
+
 /**
  * `weights` with no unit's incoming norm above `maxNorm`. The last axis is that of the units: the second of a dense
  * kernel `[in, out]`, the last of a convolution's `[height, width, in, out]`.
  */
-export function maxNormed(weights: tf.Tensor, maxNorm: number, constant: Constant): tf.Tensor {
+export function maxNormed(weights: tf.Tensor, maxNorm: tf.Scalar): tf.Tensor {
   const units = weights.shape.at(-1) as number;
   const rows = tf.reshape(weights, [-1, units]);
   const length = tf.sqrt(tf.sum(tf.square(rows), 0, true));
-  const factor = tf.div(constant(maxNorm), tf.maximum(length, constant(maxNorm)));
+  const factor = tf.div(maxNorm, tf.maximum(length, maxNorm));
   return tf.reshape(tf.mul(rows, factor), weights.shape);
 }

@@ -10,6 +10,8 @@ import {
   type GroupOf,
   movingAverage,
   nextStep,
+  type Scalars,
+  type StepNumbers,
   type UpdateInput,
   type UpdateOutput,
   withL2,
@@ -48,7 +50,7 @@ type NAdamGroup = GroupOf<typeof schema>;
 const definition: OptimizerDefinition<NAdamGroup> = {
   type: 'NAdam',
   schema,
-  rule: { slots: () => ['expAvg', 'expAvgSq'], scalars: ['step', 'momentumProduct'], update },
+  rule: { slots: () => ['expAvg', 'expAvgSq'], scalars: ['step', 'momentumProduct'], numbers, update },
 };
 
 /**
@@ -66,23 +68,30 @@ export class NAdam extends RuleOptimizer<NAdamGroup> {
   }
 }
 
-function update(input: UpdateInput<NAdamGroup>): UpdateOutput {
-  const { slots, scalars, constant, group } = input;
+function numbers(group: NAdamGroup, scalars: Scalars): StepNumbers {
+  const { eps, lr, weightDecay } = group;
   const [beta1, beta2] = group.betas;
-  const step = nextStep(input);
-  const param = group.decoupledWeightDecay ? decayed(input) : input.param;
-  const gradient = group.decoupledWeightDecay ? input.gradient : withL2(input);
-  const expAvg = movingAverage(slots.expAvg, gradient, beta1, constant);
-  const expAvgSq = movingAverage(slots.expAvgSq, tf.square(gradient), beta2, constant);
+  const step = nextStep(scalars);
   const momentumAt = (t: number) => beta1 * (1 - 0.5 * 0.96 ** (t * group.momentumDecay));
   const now = momentumAt(step);
   const next = momentumAt(step + 1);
   const momentumProduct = (scalars.momentumProduct ?? 1) * now;
   // The root of the second moment's bias correction is moved into the two step sizes and eps.
   const root = Math.sqrt(1 - beta2 ** step);
-  const ofGradient = (group.lr * root * (1 - now)) / (1 - momentumProduct);
-  const ofMoment = (group.lr * root * next) / (1 - momentumProduct * next);
-  const direction = tf.add(tf.mul(gradient, constant(ofGradient)), tf.mul(expAvg, constant(ofMoment)));
-  const change = tf.div(direction, tf.add(tf.sqrt(expAvgSq), constant(group.eps * root)));
-  return { param: tf.sub(param, change), slots: { expAvg, expAvgSq }, scalars: { step, momentumProduct } };
+  const ofGradient = (lr * root * (1 - now)) / (1 - momentumProduct);
+  const ofMoment = (lr * root * next) / (1 - momentumProduct * next);
+  const values = { ofGradient, ofMoment, eps: eps * root, weightDecay, keep: 1 - lr * weightDecay };
+  const moments = { beta1, taken1: 1 - beta1, beta2, taken2: 1 - beta2 };
+  return { values: { ...values, ...moments }, scalars: { step, momentumProduct } };
+}
+
+function update(input: UpdateInput<NAdamGroup>): UpdateOutput {
+  const { slots, number, group } = input;
+  const param = group.decoupledWeightDecay ? decayed(input) : input.param;
+  const gradient = group.decoupledWeightDecay ? input.gradient : withL2(input);
+  const expAvg = movingAverage(slots.expAvg, gradient, [number('beta1'), number('taken1')]);
+  const expAvgSq = movingAverage(slots.expAvgSq, tf.square(gradient), [number('beta2'), number('taken2')]);
+  const direction = tf.add(tf.mul(gradient, number('ofGradient')), tf.mul(expAvg, number('ofMoment')));
+  const change = tf.div(direction, tf.add(tf.sqrt(expAvgSq), number('eps')));
+  return { param: tf.sub(param, change), slots: { expAvg, expAvgSq } };
 }

@@ -10,6 +10,8 @@ import {
   type GroupOf,
   movingAverage,
   nextStep,
+  type Scalars,
+  type StepNumbers,
   type UpdateInput,
   type UpdateOutput,
   withL2,
@@ -45,7 +47,7 @@ type RAdamGroup = GroupOf<typeof schema>;
 const definition: OptimizerDefinition<RAdamGroup> = {
   type: 'RAdam',
   schema,
-  rule: { slots: () => ['expAvg', 'expAvgSq'], scalars: ['step'], update },
+  rule: { slots: () => ['expAvg', 'expAvgSq'], scalars: ['step'], numbers, update },
 };
 
 /**
@@ -64,20 +66,28 @@ export class RAdam extends RuleOptimizer<RAdamGroup> {
   }
 }
 
-function update(input: UpdateInput<RAdamGroup>): UpdateOutput {
-  const { slots, constant, group } = input;
+function numbers(group: RAdamGroup, scalars: Scalars): StepNumbers {
+  const { eps, lr, weightDecay } = group;
   const [beta1, beta2] = group.betas;
-  const step = nextStep(input);
+  const step = nextStep(scalars);
+  const rectification = rectificationAt(step, beta2);
+  const adaptive = rectification !== undefined;
+  const rate = (lr / (1 - beta1 ** step)) * (rectification ?? 1);
+  // The denominator is √v · ofRoot + added: before the rectification sets in it is 1.
+  const denominator = { ofRoot: adaptive ? 1 : 0, added: adaptive ? eps : 1 };
+  const values = { rate, ...denominator, weightDecay, keep: 1 - lr * weightDecay };
+  return { values: { ...values, beta1, taken1: 1 - beta1, beta2, taken2: 1 - beta2 }, scalars: { step } };
+}
+
+function update(input: UpdateInput<RAdamGroup>): UpdateOutput {
+  const { slots, number, group } = input;
   const param = group.decoupledWeightDecay ? decayed(input) : input.param;
   const gradient = group.decoupledWeightDecay ? input.gradient : withL2(input);
-  const expAvg = movingAverage(slots.expAvg, gradient, beta1, constant);
-  const expAvgSq = movingAverage(slots.expAvgSq, tf.square(gradient), beta2, constant);
-  const rectification = rectificationAt(step, beta2);
-  const stepSize = (group.lr / (1 - beta1 ** step)) * (rectification ?? 1);
-  const direction =
-    rectification === undefined ? expAvg : tf.div(expAvg, tf.add(tf.sqrt(expAvgSq), constant(group.eps)));
-  const change = tf.mul(direction, constant(stepSize));
-  return { param: tf.sub(param, change), slots: { expAvg, expAvgSq }, scalars: { step } };
+  const expAvg = movingAverage(slots.expAvg, gradient, [number('beta1'), number('taken1')]);
+  const expAvgSq = movingAverage(slots.expAvgSq, tf.square(gradient), [number('beta2'), number('taken2')]);
+  const denominator = tf.add(tf.mul(tf.sqrt(expAvgSq), number('ofRoot')), number('added'));
+  const change = tf.mul(tf.div(expAvg, denominator), number('rate'));
+  return { param: tf.sub(param, change), slots: { expAvg, expAvgSq } };
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   decayingSum,
   type GroupOf,
   movingAverage,
+  type StepNumbers,
   type UpdateInput,
   type UpdateOutput,
   withL2,
@@ -54,6 +55,7 @@ const definition: OptimizerDefinition<RMSpropGroup> = {
       ...(momentum > 0 ? ['momentumBuffer'] : []),
     ],
     scalars: [],
+    numbers,
     update,
   },
 };
@@ -74,17 +76,21 @@ export class RMSprop extends RuleOptimizer<RMSpropGroup> {
   }
 }
 
+function numbers({ weightDecay, alpha, eps, momentum, lr }: RMSpropGroup): StepNumbers {
+  return { values: { weightDecay, alpha, taken: 1 - alpha, eps, momentum, rate: lr }, scalars: {} };
+}
+
 function update(input: UpdateInput<RMSpropGroup>): UpdateOutput {
-  const { param, slots, constant, group } = input;
+  const { param, slots, number, group } = input;
   const gradient = withL2(input);
-  const squareAvg = movingAverage(slots.squareAvg, tf.square(gradient), group.alpha, constant);
-  const gradAvg = group.centered ? movingAverage(slots.gradAvg, gradient, group.alpha, constant) : undefined;
+  const mix = [number('alpha'), number('taken')] as const;
+  const squareAvg = movingAverage(slots.squareAvg, tf.square(gradient), mix);
+  const gradAvg = group.centered ? movingAverage(slots.gradAvg, gradient, mix) : undefined;
   // A variance near zero may come out below it by rounding: the magnitude keeps the root a number.
   const moment = gradAvg ? tf.abs(tf.sub(squareAvg, tf.square(gradAvg))) : squareAvg;
-  const scaled = tf.div(gradient, tf.add(tf.sqrt(moment), constant(group.eps)));
-  const momentumBuffer =
-    group.momentum > 0 ? decayingSum(slots.momentumBuffer, scaled, group.momentum, constant) : undefined;
-  const change = tf.mul(momentumBuffer ?? scaled, constant(group.lr));
+  const scaled = tf.div(gradient, tf.add(tf.sqrt(moment), number('eps')));
+  const momentumBuffer = group.momentum > 0 ? decayingSum(slots.momentumBuffer, scaled, number('momentum')) : undefined;
+  const change = tf.mul(momentumBuffer ?? scaled, number('rate'));
   return {
     param: tf.sub(param, change),
     slots: { squareAvg, ...(gradAvg && { gradAvg }), ...(momentumBuffer && { momentumBuffer }) },

@@ -3,12 +3,15 @@
  * replaced as a whole (copy and swap), never written in place: engines may share or cache a tensor's data.
  */
 import { ConfigError, DataError } from '../core/errors.ts';
+import type { NumberSource } from '../core/recording.ts';
+import { share } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
-import { type ConstraintOptions, maxNormed, withConstraints } from './max-norm.ts';
+import { type ConstraintOptions, maxNormed, withConstraintNumbers, withConstraints } from './max-norm.ts';
+import { type SharedNumbers, withNumbers } from './numbers.ts';
 import { type GradientsByName, type NameOf, Optimizer, type OptimizerState } from './optimizer.ts';
 import { checkDistinct, makeGroups, type OptionsSchema, type ParamGroup } from './param-groups.ts';
 import { groupStates, type ParamState, readState } from './state.ts';
-import { type Constant, type UpdateRule, withConstants } from './update-rule.ts';
+import type { Scalars, UpdateRule } from './update-rule.ts';
 
 /** What makes an optimizer: its name, its options and its rule. */
 export interface OptimizerDefinition<G extends ParamGroup> {
@@ -19,16 +22,19 @@ export interface OptimizerDefinition<G extends ParamGroup> {
   readonly check?: (owner: string, group: G) => void;
 }
 
+const NO_SCALARS: Scalars = {};
+
 /** The base of the optimizers that are update rules of this project. */
 export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
   readonly #definition: OptimizerDefinition<G>;
   readonly #shared: object;
   readonly #states = new Map<tf.Variable, ParamState>();
+  readonly #sources = new WeakMap<tf.Variable, NumberSource>();
 
   protected constructor(definition: OptimizerDefinition<G>, params: unknown, options: object) {
     const schema = withConstraints(definition.schema);
     super(definition.type, makeGroups(definition.type, schema, params, options) as G[]);
-    this.#definition = { ...definition, schema };
+    this.#definition = { ...definition, schema, rule: withConstraintNumbers(definition.rule) };
     this.#shared = options;
     this.#checkGroups(this.paramGroups);
   }
@@ -46,11 +52,14 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
   }
 
   step(gradients: GradientsByName): void {
-    withConstants((constant) => {
+    const compute = this.#definition.rule.numbers;
+    withNumbers({ compute, source: (group, param) => this.#sourceOf(group, param) }, (numbersOf) => {
       for (const group of this.paramGroups) {
         for (const param of group.params) {
           const gradient = gradients[param.name];
-          if (gradient) tf.tidy(() => this.#update(param, gradient, group, constant));
+          if (!gradient) continue;
+          const numbers = numbersOf(group, param, this.#states.get(param)?.scalars ?? NO_SCALARS);
+          tf.tidy(() => this.#update(param, gradient, group, numbers));
         }
       }
     });
@@ -86,7 +95,56 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
     this.#states.clear();
   }
 
-  #update(param: tf.Variable, gradient: tf.Tensor, group: G, constant: Constant): void {
+  /** The tensors of its state, for a compiled step that keeps them elsewhere. */
+  slotTensors(): { readonly param: tf.Variable; readonly slot: string; readonly tensor: tf.Tensor }[] {
+    return [...this.#states].flatMap(([param, { slots }]) =>
+      Object.entries(slots).map(([slot, tensor]) => ({ param, slot, tensor })),
+    );
+  }
+
+  /** One of them. */
+  slot(param: tf.Variable, slot: string): tf.Tensor {
+    return (this.#states.get(param) as ParamState).slots[slot] as tf.Tensor;
+  }
+
+  /** Puts a tensor in the place of a slot's, which is disposed of. Takes the tensor over. */
+  replaceSlot(param: tf.Variable, slot: string, tensor: tf.Tensor): void {
+    const state = this.#states.get(param) as ParamState;
+    state.slots[slot]?.dispose();
+    this.#states.set(param, { ...state, slots: { ...state.slots, [slot]: tensor } });
+  }
+
+  /** Notes its state; what it returns puts that back. */
+  remember(): () => void {
+    const { stepCount } = this;
+    const states = [...this.#states].map(([param, { slots, scalars }]) => {
+      const held = Object.entries(slots).map(([slot, tensor]) => [slot, share(tensor)] as const);
+      return [param, { slots: Object.fromEntries(held), scalars }] as const;
+    });
+    return () => {
+      this.dispose();
+      this.stepCount = stepCount;
+      for (const [param, state] of states) this.#states.set(param, state);
+    };
+  }
+
+  /** Counts a step that was taken elsewhere, and brings the numbers of these parameters up to date. */
+  countStep(params: readonly tf.Variable[]): void {
+    const stepped = new Set(params);
+    for (const group of this.paramGroups) {
+      let last: { readonly from: Scalars; readonly to: Scalars } | undefined;
+      for (const param of group.params) {
+        const state = this.#states.get(param);
+        if (state === undefined || !stepped.has(param)) continue;
+        const { scalars } = state;
+        if (last?.from !== scalars) last = { from: scalars, to: this.#definition.rule.numbers(group, scalars).scalars };
+        this.#states.set(param, { ...state, scalars: last.to });
+      }
+    }
+    this.stepCount += 1;
+  }
+
+  #update(param: tf.Variable, gradient: tf.Tensor, group: G, shared: SharedNumbers): void {
     if (!tf.util.arraysEqual(param.shape, gradient.shape)) throw gradientShape(this.type, param, gradient);
     const state = this.#states.get(param);
     const direction = (group as { maximize?: boolean }).maximize ? tf.neg(gradient) : gradient;
@@ -94,16 +152,25 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
       param,
       gradient: direction,
       slots: state?.slots ?? {},
-      scalars: state?.scalars ?? {},
       group,
-      constant,
+      numbers: shared.values,
+      number: shared.number,
     });
     const slots = next.slots ?? {};
     for (const slot in slots) tf.keep(slots[slot] as tf.Tensor);
     if (state) tf.dispose(state.slots);
-    this.#states.set(param, { slots, scalars: next.scalars ?? {} });
-    const { maxNorm } = group as ConstraintOptions;
-    param.assign(maxNorm !== undefined && param.rank > 1 ? maxNormed(next.param, maxNorm, constant) : next.param);
+    this.#states.set(param, { slots, scalars: shared.scalars });
+    const limited = (group as ConstraintOptions).maxNorm !== undefined && param.rank > 1;
+    param.assign(limited ? maxNormed(next.param, shared.number('maxNorm')) : next.param);
+  }
+
+  #sourceOf(group: G, param: tf.Variable): NumberSource {
+    const known = this.#sources.get(param);
+    if (known) return known;
+    const { numbers } = this.#definition.rule;
+    const source = { values: () => numbers(group, this.#states.get(param)?.scalars ?? NO_SCALARS).values };
+    this.#sources.set(param, source);
+    return source;
   }
 
   #checkGroups(groups: readonly G[]): void {

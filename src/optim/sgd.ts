@@ -6,7 +6,15 @@ import type { ConstraintOptions } from './max-norm.ts';
 import { lr, nonNegative, off } from './options.ts';
 import type { OptimizerParams } from './param-groups.ts';
 import { contradiction, type OptimizerDefinition, RuleOptimizer } from './rule-optimizer.ts';
-import { decayingSum, type GroupOf, type UpdateInput, type UpdateOutput, withL2 } from './update-rule.ts';
+import {
+  asUpdate,
+  decayingSum,
+  type GroupOf,
+  type StepNumbers,
+  type UpdateInput,
+  type UpdateOutput,
+  withL2,
+} from './update-rule.ts';
 
 const schema = z.strictObject({
   lr: lr(1e-3),
@@ -38,7 +46,7 @@ type SGDGroup = GroupOf<typeof schema>;
 const definition: OptimizerDefinition<SGDGroup> = {
   type: 'SGD',
   schema,
-  rule: { slots: ({ momentum }) => (momentum === 0 ? [] : ['momentumBuffer']), scalars: [], update },
+  rule: { slots: ({ momentum }) => (momentum === 0 ? [] : ['momentumBuffer']), scalars: [], numbers, update },
   check: (owner, { nesterov, momentum, dampening }) => {
     if (nesterov && (momentum === 0 || dampening !== 0))
       throw contradiction(
@@ -65,34 +73,43 @@ export class SGD extends RuleOptimizer<SGDGroup> {
   }
 }
 
+function numbers({ lr, momentum, dampening, weightDecay }: SGDGroup): StepNumbers {
+  return { values: { rate: lr, momentum, damp: 1 - dampening, weightDecay }, scalars: {} };
+}
+
 function update(input: UpdateInput<SGDGroup>): UpdateOutput {
-  return fused(input) ?? composed(input);
+  const { momentum, nesterov, weightDecay } = input.group;
+  const attrs = { momentum: momentum !== 0, nesterov, decays: weightDecay !== 0 };
+  const outputs = momentum === 0 ? [] : ['momentumBuffer'];
+  return asUpdate('KelvinSGD', input, { attrs, outputs }, () => fused(input) ?? composed(input));
 }
 
 /** The whole update as one kernel, where the engine has it. */
-function fused({ param, gradient, slots, group }: UpdateInput<SGDGroup>): UpdateOutput | undefined {
-  const { lr: rate, momentum, dampening, nesterov, weightDecay: decay } = group;
+function fused({ param, gradient, slots, group, numbers }: UpdateInput<SGDGroup>): UpdateOutput | undefined {
+  const { rate, momentum, damp, weightDecay: decay } = numbers as Record<string, number>;
   const buffer = slots.momentumBuffer;
-  const next = runFused(
-    'KelvinSGD',
-    { param, gradient, ...(buffer && momentum !== 0 && { buffer }) },
-    { momentum, damp: 1 - dampening, rate, nesterov, decay },
-  );
+  const next = runFused('KelvinSGD', { param, gradient, ...(buffer && momentum !== 0 && { buffer }) }, {
+    momentum,
+    damp,
+    rate,
+    nesterov: group.nesterov,
+    decay,
+  } as Record<string, number | boolean>);
   if (!next) return undefined;
   const [moved, momentumBuffer] = next as [tf.Tensor, tf.Tensor | undefined];
   return { param: moved, slots: momentumBuffer ? { momentumBuffer } : slots };
 }
 
 function composed(input: UpdateInput<SGDGroup>): UpdateOutput {
-  const { param, slots, group, constant } = input;
-  const { lr, momentum, dampening, nesterov } = group;
+  const { param, slots, group, number } = input;
+  const { momentum, dampening, nesterov } = group;
   const gradient = withL2(input);
-  const minus = (direction: tf.Tensor) => tf.sub(param, tf.mul(direction, constant(lr)));
+  const minus = (direction: tf.Tensor) => tf.sub(param, tf.mul(direction, number('rate')));
   if (momentum === 0) return { param: minus(gradient), slots };
   const known = slots.momentumBuffer;
   // The first gradient enters the buffer undamped.
-  const addend = known && dampening !== 0 ? tf.mul(gradient, constant(1 - dampening)) : gradient;
-  const momentumBuffer = decayingSum(known, addend, momentum, constant);
-  const direction = nesterov ? tf.add(gradient, tf.mul(momentumBuffer, constant(momentum))) : momentumBuffer;
+  const addend = known && dampening !== 0 ? tf.mul(gradient, number('damp')) : gradient;
+  const momentumBuffer = decayingSum(known, addend, number('momentum'));
+  const direction = nesterov ? tf.add(gradient, tf.mul(momentumBuffer, number('momentum'))) : momentumBuffer;
   return { param: minus(direction), slots: { momentumBuffer } };
 }

@@ -4,6 +4,7 @@
  * shorter window of an epoch.
  */
 import type { Gradients, SavedTensor } from '../core/contracts.ts';
+import { currentRecording, type NumberSource } from '../core/recording.ts';
 import { fromHost, toHost } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 
@@ -12,6 +13,9 @@ export class AccumulationWindow {
   #samples = 0; // 0: a single batch, whose gradients are not weighted
   #batches = 0;
   #parked: Record<string, SavedTensor> = {};
+
+  /** What a compiled step divides by. */
+  readonly #divisor: NumberSource = { values: () => ({ samples: this.#samples }) };
 
   /** Batches gathered so far. */
   get batches(): number {
@@ -38,6 +42,24 @@ export class AccumulationWindow {
     }
   }
 
+  /** Counts a batch that a compiled step adds: its sums come by {@link replace}. */
+  expect(samples: number): void {
+    this.#batches++;
+    this.#samples += samples;
+  }
+
+  /** Takes back what {@link expect} has counted: the step failed. */
+  forget(samples: number): void {
+    this.#batches--;
+    this.#samples -= samples;
+  }
+
+  /** Takes over sums that were computed elsewhere. */
+  replace(sums: Gradients): void {
+    tf.dispose(this.#sums);
+    this.#sums = { ...sums };
+  }
+
   /** The gradients of the window, which is empty afterwards. The caller disposes of them. */
   close(): Record<string, tf.Tensor> {
     const { ...sums } = this.#sums;
@@ -46,10 +68,13 @@ export class AccumulationWindow {
     this.#samples = 0;
     this.#batches = 0;
     if (samples === 0) return sums;
+    const divisor = tf.scalar(samples);
+    currentRecording()?.number(divisor, this.#divisor, 'samples');
     for (const [name, sum] of Object.entries(sums)) {
-      sums[name] = tf.div(sum, samples);
+      sums[name] = tf.div(sum, divisor);
       sum.dispose();
     }
+    divisor.dispose();
     return sums;
   }
 

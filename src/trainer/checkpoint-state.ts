@@ -1,4 +1,5 @@
 /** Collects everything that a run consists of into a checkpoint, and puts it back: this is what makes a resume exact. */
+
 import type { Callback, Checkpoint, Json, JsonObject, Metrics } from '../core/contracts.ts';
 import { CheckpointError } from '../core/errors.ts';
 import type { RandomState } from '../core/random.ts';
@@ -6,6 +7,7 @@ import { globalRandom } from '../core/seed.ts';
 import type { LoaderSeed } from '../data/loader.ts';
 import type { AxisRows } from '../module/log-book.ts';
 import { collectWeights } from '../module/weights.ts';
+import type { CompiledState } from './compile/compiled-training.ts';
 import { collectDataModule } from './data-state.ts';
 import {
   collectOptimizer,
@@ -52,6 +54,7 @@ function collectTraining(session: Session, callbacks: readonly Callback[], { sta
     owesRow: session.owesRow,
     owedEpochRow: owedEpochRow(session) as unknown as Json,
     window: collectWindow(session, tensors),
+    compiled: (session.compiled?.state() ?? session.restoredSteps) as unknown as Json,
     optimizer: collectOptimizer(session, 0, tensors),
     otherOptimizers: collectOtherOptimizers(session, tensors),
     schedulers: optimization.schedulerStates(),
@@ -97,6 +100,7 @@ export function restoreTraining(session: Session, callbacks: readonly Callback[]
   session.owesRow = session.unsettled !== undefined && state.owesRow === true;
   restoreOptimizers(session, checkpoint);
   restoreWindow(session, checkpoint);
+  session.restoredSteps = (state.compiled ?? {}) as unknown as CompiledState;
   session.optimization.loadSchedulerStates(state.schedulers as JsonObject[]);
   const saved = state.callbacks as Record<string, JsonObject>;
   for (const callback of callbacks) {

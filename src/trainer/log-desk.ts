@@ -11,6 +11,15 @@ import { checkLogValue, loggedOutside, resolveLogOptions, unknownBatchSize } fro
 /** The stages that log. */
 export type LogStage = 'train' | 'validate' | 'test';
 
+/** A value as it was logged. */
+export interface LoggedValue {
+  readonly hook: LogHook | undefined;
+  readonly name: string;
+  readonly value: LogValue;
+  readonly options: LogOptions;
+  readonly defaultXAxis: XAxis | undefined;
+}
+
 /** What a checkpoint holds of the log. */
 export interface LogDeskState {
   readonly train: LogBookState;
@@ -57,8 +66,12 @@ export class LogDesk {
     this.#loaderSuffix = loaderSuffix;
   }
 
+  /** Hears of everything that is logged, while a step is recorded. */
+  tap: ((logged: LoggedValue) => void) | undefined;
+
   /** Takes a value that was logged in `hook`. */
   log(hook: LogHook | undefined, name: string, value: LogValue, options: LogOptions, defaultXAxis?: XAxis): void {
+    this.tap?.({ hook, name, value, options, defaultXAxis });
     if (this.deaf) return;
     if (hook === undefined) throw loggedOutside(name);
     const resolved = resolveLogOptions(name, hook, options, defaultXAxis);

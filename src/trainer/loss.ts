@@ -98,13 +98,17 @@ export function checkLoss(session: Session, loss: tf.Scalar, batchIdx: number): 
   const every = options.logEveryNSteps || 50;
   if (!readsAreCheap() && (progress.globalBatch + 1) % every !== 0) return;
   const value = readScalar(loss);
-  if (Number.isFinite(value)) return;
-  throw new NonFiniteError(
+  if (!Number.isFinite(value)) throw nonFiniteLoss(session, batchIdx, String(value));
+}
+
+/** The error for a loss that is no number. */
+export function nonFiniteLoss({ progress }: Session, batchIdx: number, got: string): NonFiniteError {
+  return new NonFiniteError(
     `The loss of epoch ${progress.epoch}, batch ${batchIdx} (optimizer step ${progress.optimizerStep})`,
     {
       code: 'non-finite-loss',
       expected: 'a finite number',
-      got: String(value),
+      got,
       help: 'lower the learning rate, set `gradientClipVal`, or look at this batch; the weights are those before it. `terminateOnNaN: false` goes on regardless',
     },
   );

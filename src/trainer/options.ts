@@ -56,6 +56,11 @@ export interface TrainerOptions<C extends Callbacks = Callbacks> {
   gradientClipVal?: number | undefined;
   /** `'norm'` (default) scales all gradients together, `'value'` cuts each element. */
   gradientClipAlgorithm?: 'norm' | 'value' | undefined;
+  /**
+   * Run each training step as one call of the engine, recorded from the first steps. `'auto'` (default): where the engine
+   * can, and eagerly what cannot be compiled, which is said once; `true`: that is an error; `false`: never.
+   */
+  compile?: 'auto' | boolean | undefined;
   /** Throw a NonFiniteError when the loss is NaN or infinite, before the weights are touched. Default `true`. */
   terminateOnNaN?: boolean | undefined;
   /** Run `n` batches (or 1 with `true`) of everything, with nothing logged or saved: does it all fit together? */
@@ -123,6 +128,7 @@ const schema = z.strictObject({
   accumulateGradBatches: wholeNumber(1).default(1),
   gradientClipVal: positiveNumber().optional(),
   gradientClipAlgorithm: oneOf('norm', 'value').default('norm'),
+  compile: z.union([z.boolean(), z.literal('auto')], { error: "true, false or 'auto'" }).default('auto'),
   terminateOnNaN: flag().default(true),
   fastDevRun: z.union([z.boolean(), z.int().min(0)], { error: 'true, false or a count of at least 0' }).default(false),
   overfitBatches: limit().default(0),

@@ -4,6 +4,7 @@ import { ConfigError } from '../core/errors.ts';
 import { configureOnce } from '../module/lifecycle.ts';
 import { restoreWeights } from '../module/weights.ts';
 import { checkResumable, restoreLoggers, restoreTraining } from './checkpoint-state.ts';
+import { compiledTraining } from './compile/compiled-training.ts';
 import { requestLoaders } from './data-request.ts';
 import { allHyperparameters, restoreDataModule, savedLoaderRequest } from './data-state.ts';
 import { sanityCheck } from './evaluation-loop.ts';
@@ -64,6 +65,7 @@ export async function runFit(
   try {
     if (!session.isDone || session.unsettled !== undefined) {
       if (progress.epochBatch === 0) await sanityCheck(session);
+      session.compiled = compiledTraining(session);
       session.startClock();
       await fitLoop(session);
     }

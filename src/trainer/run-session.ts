@@ -66,6 +66,7 @@ export async function runSession<T>(
     core.profiler.close?.(profiled);
     core.leaks.push(...(session.instruments.ledger?.leaks ?? []));
     session.park();
+    session.compiled?.dispose();
     core.desk.settle();
     attachHost(module, undefined);
     if (datamodule !== undefined) attachDataModule(datamodule, undefined);
@@ -114,7 +115,9 @@ function open(
   let manual: ReturnType<typeof manualControl> | undefined;
   if (data.datamodule !== undefined) attachDataModule(data.datamodule, view);
   attachHost(module, {
-    trainer: view,
+    get trainer() {
+      return session.compiled?.watch(view) ?? view;
+    },
     manual: () => {
       manual ??= manualControl(session);
       return manual;

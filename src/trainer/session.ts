@@ -9,6 +9,7 @@ import type { LightningModule } from '../module/lightning-module.ts';
 import type { LogBookState } from '../module/log-book.ts';
 import { AccumulationWindow } from './accumulation.ts';
 import { type BatchTransfer, batchTransfer } from './batch-transfer.ts';
+import type { CompiledState, CompiledTraining } from './compile/compiled-training.ts';
 import type { LoaderRequest } from './data-request.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { ResolvedData } from './inputs.ts';
@@ -63,6 +64,10 @@ export class Session {
   readonly transfer: BatchTransfer | undefined;
   readonly instruments: Instruments;
   window: AccumulationWindow = new AccumulationWindow();
+  /** Compiled training steps, where there are any. */
+  compiled: CompiledTraining | undefined;
+  /** Those of the run that is resumed. */
+  restoredSteps: CompiledState = {};
   /** Batches of the open accumulation window, those included whose step returned nothing. */
   windowBatch = 0;
   /** Steps that the module's optimizers have taken in the running batch, with manual optimization. */
@@ -152,6 +157,11 @@ export class Session {
   unpark(): void {
     this.window.unpark();
     this.#optimization?.unpark();
+  }
+
+  /** Runs a synchronous part of a training step, which may be recorded. */
+  within<T>(body: () => T): T {
+    return this.compiled === undefined ? body() : this.compiled.within(body);
   }
 
   /** Nothing more is to be trained. */

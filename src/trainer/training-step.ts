@@ -29,6 +29,11 @@ export async function trainOnBatch(
   batchIdx: number,
   isLast: boolean,
 ): Promise<StepOutput> {
+  if (session.compiled === undefined) return trainEagerly(session, batch, batchIdx, isLast);
+  return session.compiled.train(batch, batchIdx, isLast, () => trainEagerly(session, batch, batchIdx, isLast));
+}
+
+async function trainEagerly(session: Session, batch: unknown, batchIdx: number, isLast: boolean): Promise<StepOutput> {
   const { window } = session;
   if (!session.module.automaticOptimization) return trainByHand(session, batch, batchIdx);
   const pass = session.instruments.measure('forwardAndBackward', 'step', () => differentiate(session, batch, batchIdx));
@@ -37,7 +42,7 @@ export async function trainOnBatch(
       checkLoss(session, pass.output.loss as tf.Scalar, batchIdx);
       await session.hooks.fire('afterBackward');
       const single = window.batches === 0 && (session.accumulateGradBatches === 1 || isLast);
-      window.add(pass.gradients, single ? 1 : (batchSizeOf(batch) ?? 1), { single });
+      session.within(() => window.add(pass.gradients, single ? 1 : (batchSizeOf(batch) ?? 1), { single }));
     }
   } catch (error) {
     disposeTensors([pass?.output, pass?.gradients]);
@@ -59,7 +64,7 @@ async function closeWindow(session: Session, batchIdx: number): Promise<void> {
   session.windowBatch = 0;
   progress.closedWindows++;
   if (window.batches === 0) return; // every step of the window returned nothing
-  const gradients = window.close();
+  const gradients = session.within(() => window.close());
   try {
     let steps = 0;
     for (const each of optimization.all) {
@@ -91,7 +96,7 @@ async function stepOptimizer(
   const { module, hooks, progress } = session;
   await hooks.fire('beforeOptimizerStep', optimizer, gradients);
   let steps = 0;
-  tf.tidy(() => {
+  const update = (): void => {
     const clipped = clip(session, optimizer, gradients);
     const apply = (): void => {
       optimizer.step(clipped);
@@ -99,7 +104,8 @@ async function stepOptimizer(
     };
     const step = (): void => module.optimizerStep(progress.epoch, batchIdx, optimizer, apply);
     refusePromise(`${module.constructor.name}.optimizerStep`, hooks.inStep('optimizerStep', step));
-  });
+  };
+  session.within(() => tf.tidy(update));
   return steps;
 }
 
@@ -137,7 +143,7 @@ function differentiate(session: Session, batch: unknown, batchIdx: number): Diff
     return anchor(parameters);
   };
   try {
-    const { value, grads } = tf.tidy(() => tf.variableGrads(forward, parameters));
+    const { value, grads } = session.within(() => tf.tidy(() => tf.variableGrads(forward, parameters)));
     if (several === undefined) return { output: { ...extras, loss: value }, gradients: withoutMissing(grads) };
     disposeTensors([value, grads]);
     return { output: several.output(extras), gradients: several.gradients };

@@ -4,7 +4,15 @@ import { tf } from 'kelvin';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
 import * as reference from './reference.ts';
-import { expectClose, expectNothingLeft, howOften, normals, startTested, valueAndGradients } from './support.ts';
+import {
+  expectClose,
+  expectNothingLeft,
+  howOften,
+  normals,
+  startTested,
+  TESTED,
+  valueAndGradients,
+} from './support.ts';
 
 beforeAll(async () => {
   await startTested();
@@ -157,19 +165,22 @@ describe('pooling', () => {
     );
   });
 
-  it('maxPool gives the gradient of equal maxima to the first, and of a NaN to the NaN', () => {
-    const pooled = (values: number[]) =>
-      tf.tidy(() => {
-        const x = tf.tensor4d(values, [1, 2, 2, 1]);
-        return [
-          ...tf
-            .grad((x) => tf.maxPool(x as tf.Tensor4D, 2, 2, 'valid'))(x)
-            .dataSync(),
-        ];
-      });
-    expect(pooled([0, 0, 0, 0])).toEqual([1, 0, 0, 0]);
-    expect(pooled([1, Number.NaN, 2, 3])).toEqual([0, 1, 0, 0]);
-  });
+  it.skipIf(TESTED !== 'wasm')(
+    'maxPool gives the gradient of equal maxima to the first, and of a NaN to the NaN',
+    () => {
+      const pooled = (values: number[]) =>
+        tf.tidy(() => {
+          const x = tf.tensor4d(values, [1, 2, 2, 1]);
+          return [
+            ...tf
+              .grad((x) => tf.maxPool(x as tf.Tensor4D, 2, 2, 'valid'))(x)
+              .dataSync(),
+          ];
+        });
+      expect(pooled([0, 0, 0, 0])).toEqual([1, 0, 0, 0]);
+      expect(pooled([1, Number.NaN, 2, 3])).toEqual([0, 1, 0, 0]);
+    },
+  );
 
   it('avgPool has the right values and gradients', () => {
     fc.assert(

@@ -1,4 +1,5 @@
 /** What the engine tests share: random values, closeness, and a look for leaks below the level of tensors. */
+import { appendFileSync } from 'node:fs';
 import { type EngineName, Random, startEngine, tf } from 'kelvin';
 import { expect } from 'vitest';
 
@@ -51,7 +52,9 @@ export function valueAndGradients(
 }
 
 /** How often a property is tried: as said, or `KELVIN_THOROUGH` times as often in the long run (`npm run test:differential`). */
-export const howOften = (numRuns: number, seed: number) => ({
-  numRuns: numRuns * Number(process.env.KELVIN_THOROUGH ?? 1),
-  seed,
-});
+export function howOften(often: number, seed: number): { numRuns: number; seed: number } {
+  const numRuns = often * Number(process.env.KELVIN_THOROUGH ?? 1);
+  // The long run counts its cases.
+  if (process.env.KELVIN_CASES) appendFileSync(process.env.KELVIN_CASES, `${numRuns}\n`);
+  return { numRuns, seed };
+}

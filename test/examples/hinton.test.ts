@@ -24,8 +24,8 @@ const run = (plan = QUICK) => {
 test('every run of the plan is made once, and reported', async () => {
   const first = await expectNoLeak(() => run());
   expect(first.lines.map((line) => line.split(' ')[0])).toEqual([
-    'teacher',
     'alone/0',
+    'teacher/0',
     'distilled/0',
     'omitted-3/0',
     'small-alone/0',
@@ -40,8 +40,8 @@ test('every run of the plan is made once, and reported', async () => {
   expect(tableOf(ledger, QUICK)).toContain(`| student distilled, T = 20 | ${errors('distilled/0')} |`);
   expect(tableOf(ledger, QUICK)).not.toContain('paper |');
   expect(sweepTable(ledger, QUICK)).toContain(`| T = 20 | ${errors('small-T20/0')} |`);
-  expect(ledger.get('teacher')?.curve).toHaveLength(QUICK.teacher.epochs);
-  expect(ledger.get('teacher')?.curve.at(-1)).toBe(errors('teacher'));
+  expect(ledger.get('teacher/0')?.curve).toHaveLength(QUICK.teacher.epochs);
+  expect(ledger.get('teacher/0')?.curve.at(-1)).toBe(errors('teacher/0'));
   const left = ledger.get('omitted-3/0')?.omitted;
   expect(left?.onTest.errors).toBeLessThanOrEqual(errors('omitted-3/0'));
   for (const picture of [errorCurves(ledger), temperatureCurve(ledger, QUICK)]) {

@@ -1,6 +1,7 @@
 /** An ONNX file as a teacher, run by onnxruntime-node: it answers before the step, since it takes waiting. */
 import { fileURLToPath } from 'node:url';
 import { ConfigError, DataError, messageOf } from '../../core/errors.ts';
+import { stepInput } from '../../core/recording.ts';
 import * as tf from '../../core/tf.ts';
 import { logitsOfProbabilities } from './probabilities.ts';
 import type { TeacherSource } from './source.ts';
@@ -115,8 +116,10 @@ class OnnxTeacher implements TeacherSource {
       });
     }
     const tensorOf = (name: string): tf.Tensor => {
-      const { data, dims } = answers[name] as OnnxTensor;
-      return tf.tensor(data as Float32Array, [...dims]);
+      return stepInput(() => {
+        const { data, dims } = (this.#answers as typeof answers)[name] as OnnxTensor;
+        return tf.tensor(data as Float32Array, [...dims]);
+      });
     };
     const logits = tensorOf(this.#session.outputNames[0] as string);
     const found = new Map([['', this.#options.probabilities ? logitsOfProbabilities(logits) : logits]]);

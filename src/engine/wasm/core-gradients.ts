@@ -1,5 +1,5 @@
 /**
- * Gradients that tfjs-core lacks or refuses: StridedSlice, TopK, Einsum, SquaredDifference of different shapes, and
+ * Gradients that tfjs-core lacks or refuses: StridedSlice, TopK, Einsum, what broadcasts in SquaredDifference, Maximum, Minimum, and
  * comparisons, through which conditions are computed. Composed of plain operations, so that they hold on every engine.
  */
 import * as tf from '../../core/tf.ts';
@@ -11,6 +11,18 @@ export function completeCoreGradients(): void {
     const slope = (): tf.Tensor => tf.mul(dy as tf.Tensor, tf.mul(2, tf.sub(a, b as tf.Tensor)));
     return { a: () => sumTo(slope(), a.shape), b: () => tf.neg(sumTo(slope(), (b as tf.Tensor).shape)) };
   });
+  for (const [kernel, loses] of [
+    [tf.Maximum, tf.less],
+    [tf.Minimum, tf.greater],
+  ] as const)
+    register(kernel, ['a', 'b'], (dy, [a, b]) => {
+      // Of equal values the first has the gradient.
+      const second = (): tf.Tensor => tf.mul(dy as tf.Tensor, tf.cast(loses(a, b as tf.Tensor), 'float32'));
+      return {
+        a: () => sumTo(tf.sub(dy as tf.Tensor, second()), a.shape),
+        b: () => sumTo(second(), (b as tf.Tensor).shape),
+      };
+    });
   register(
     tf.TopK,
     ['x'],

@@ -10,8 +10,12 @@ import { hasCompanion } from './companion/companion.ts';
 import { completeCoreGradients, sumTo } from './core-gradients.ts';
 import { dilationsOf, gradientsByKernels, gradientsBySpreading } from './dilated-gradients.ts';
 
+let completed = false;
+
 /** Registers the gradients of FusedBatchNorm, Conv2D, Relu, Relu6, Sum, Mean, BatchMatMul and GatherV2. */
 export function completeGradients(): void {
+  if (completed) return;
+  completed = true;
   completeCoreGradients();
   replaceGradient(tf.FusedBatchNorm, (core) => (dy, saved, attrs) => {
     const [x, mean] = saved as [tf.Tensor, tf.Tensor];

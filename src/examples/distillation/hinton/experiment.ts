@@ -10,6 +10,8 @@ import { jittered, type Outcome, type Surroundings, train, transferLoader } from
 /** What the experiment is to do. */
 export interface ExperimentOptions extends Surroundings {
   readonly plan: Plan;
+  /** The kinds of runs to do, such as `alone` and `small-T4`. Default: all. */
+  readonly only?: readonly string[] | undefined;
   /** Takes a line per finished run. */
   readonly print: (line: string) => void;
 }
@@ -26,12 +28,14 @@ interface Assignment {
 
 const ALONE: Teaching = { temperature: 1, alpha: 0 };
 
-/** Runs whatever has not been run yet. */
+/** Runs whatever has not been run yet. Soft targets are made when a run first needs them. */
 export async function runExperiment(options: ExperimentOptions): Promise<Ledger> {
   const ledger = new Ledger(options.directory, options.plan);
-  const soft = await softTargets(options, ledger);
+  let soft: Logits | undefined;
   for (const assignment of assignments(options.plan)) {
-    if (ledger.get(assignment.name)) continue;
+    const wanted = options.only?.includes(assignment.name.split('/')[0] as string) ?? true;
+    if (!wanted || ledger.get(assignment.name)) continue;
+    if (assignment.teaching.alpha > 0) soft ??= await softTargets(options, ledger);
     const run = await teach(assignment, soft, options);
     ledger.add(assignment.name, run);
     options.print(lineOf(assignment.name, run));
@@ -63,7 +67,7 @@ function* assignments(plan: Plan): Generator<Assignment> {
 async function softTargets(options: ExperimentOptions, ledger: Ledger): Promise<Logits> {
   const { plan, digits, directory, print } = options;
   const file = join(directory, 'soft-targets.bin');
-  if (!ledger.get('teacher') || !existsSync(file)) {
+  if (!ledger.get('teacher/0') || !existsSync(file)) {
     const model = makeTeacher(plan, 0);
     const loader = jittered(digits, plan.teacher, 0);
     const { errors, curve, minutes } = await train('teacher', model, loader, plan.teacher, options);
@@ -71,15 +75,15 @@ async function softTargets(options: ExperimentOptions, ledger: Ledger): Promise<
     model.dispose();
     writeFileSync(`${file}.new`, new Uint8Array(values.buffer));
     renameSync(`${file}.new`, file);
-    ledger.add('teacher', { errors, curve, minutes });
-    print(lineOf('teacher', { errors, curve, minutes }));
+    ledger.add('teacher/0', { errors, curve, minutes });
+    print(lineOf('teacher/0', { errors, curve, minutes }));
   }
   const bytes = readFileSync(file);
   const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   return { values, labels: digits.train.columns.y.data };
 }
 
-async function teach(assignment: Assignment, soft: Logits, options: ExperimentOptions): Promise<Run> {
+async function teach(assignment: Assignment, soft: Logits | undefined, options: ExperimentOptions): Promise<Run> {
   const { name, schedule, teaching, seed, omitted } = assignment;
   const model = makeStudent(schedule, teaching, seed);
   const loader = transferLoader(options.digits, soft, schedule, seed, omitted);

@@ -1,6 +1,9 @@
-/** The results so far, in one file: an experiment that was interrupted goes on after its last finished run. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+/**
+ * The results so far, a file per run: an experiment that was interrupted goes on after its last finished run, and several
+ * processes can share one.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DataError } from 'kelvin';
 import type { Plan } from './plan.ts';
 
@@ -30,45 +33,55 @@ export interface BiasShift {
   readonly errorsOnThem: number;
 }
 
-/** Runs by name; kept on disk. */
+/** Runs by name, such as `distilled/0`; kept on disk. */
 export class Ledger {
-  readonly #file: string;
-  readonly #runs: Map<string, Run>;
-  readonly #plan: string;
+  readonly #directory: string;
 
-  /** @throws DataError `ledger` when the file's results are those of another plan */
+  /** @throws DataError `ledger` when the results in the directory are those of another plan */
   constructor(directory: string, plan: Plan) {
-    mkdirSync(directory, { recursive: true });
-    this.#file = join(directory, 'results.json');
-    this.#plan = JSON.stringify(plan);
-    const saved = existsSync(this.#file) ? JSON.parse(readFileSync(this.#file, 'utf8')) : { plan, runs: {} };
-    if (JSON.stringify(saved.plan) !== this.#plan) {
-      throw new DataError(`The results in ${this.#file} are those of another plan`, {
-        code: 'ledger',
-        help: 'give another directory with --out, or delete the file',
-      });
-    }
-    this.#runs = new Map(Object.entries(saved.runs as Record<string, Run>));
+    this.#directory = join(directory, 'results');
+    mkdirSync(this.#directory, { recursive: true });
+    const file = join(directory, 'plan.json');
+    const text = JSON.stringify(plan, null, 1);
+    if (!existsSync(file)) write(file, text);
+    if (readFileSync(file, 'utf8') === text) return;
+    throw new DataError(`The results in ${directory} are those of another plan`, {
+      code: 'ledger',
+      help: 'give another directory with --out, or delete this one',
+    });
   }
 
   get(name: string): Run | undefined {
-    return this.#runs.get(name);
+    const file = this.#file(name);
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Run) : undefined;
   }
 
-  /** All runs whose name begins with `prefix`, in the order in which they finished. */
-  all(prefix: string): Run[] {
-    return [...this.#runs].filter(([name]) => name.startsWith(prefix)).map(([, run]) => run);
+  /** The runs of one kind, by seed. */
+  all(kind: string): Run[] {
+    const directory = join(this.#directory, kind);
+    if (!existsSync(directory)) return [];
+    const seeds = readdirSync(directory).filter((file) => file.endsWith('.json'));
+    return seeds.sort().map((file) => JSON.parse(readFileSync(join(directory, file), 'utf8')) as Run);
   }
 
   /** Minutes of training of all runs together. */
   get minutes(): number {
-    return [...this.#runs.values()].reduce((sum, { minutes }) => sum + minutes, 0);
+    const kinds = readdirSync(this.#directory);
+    return kinds.flatMap((kind) => this.all(kind)).reduce((sum, { minutes }) => sum + minutes, 0);
   }
 
   add(name: string, run: Run): void {
-    this.#runs.set(name, run);
-    const text = JSON.stringify({ plan: JSON.parse(this.#plan), runs: Object.fromEntries(this.#runs) }, null, 1);
-    writeFileSync(`${this.#file}.new`, text);
-    renameSync(`${this.#file}.new`, this.#file);
+    mkdirSync(dirname(this.#file(name)), { recursive: true });
+    write(this.#file(name), `${JSON.stringify(run)}\n`);
   }
+
+  #file(name: string): string {
+    return join(this.#directory, `${name}.json`);
+  }
+}
+
+/** Writes a file whole or not at all. */
+function write(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text);
+  renameSync(`${file}.new`, file);
 }

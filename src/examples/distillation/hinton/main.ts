@@ -16,6 +16,7 @@ Usage: npm run hinton -- [options]
   --data-dir <path>  directory with the four MNIST files; else they are looked for, and downloaded
   --out <path>       where results, curves and TensorBoard files go (default: runs/hinton)
   --seeds <n>        runs per row (default 3)
+  --only <kinds>     some kinds of runs, such as alone,small-alone: several processes can share the work
   --quick            a few seconds, on drawn digits
   --help
 `;
@@ -33,14 +34,15 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const { plan, out, dataDir, quick } = options;
+  const { plan, only, out, dataDir, quick } = options;
   const print = (line: string) => void process.stdout.write(`${line}\n`);
   try {
     const engine = await startEngine();
     print(`Engine: ${engine.name}, ${engine.detail}.`);
     const digits = firstOf(quick ? drawnDigits({ train: 600, test: 200 }) : await mnist({ dataDir }), plan);
     const progress = process.stderr.isTTY === true;
-    const ledger = await runExperiment({ plan, digits, directory: out, progress, print });
+    const ledger = await runExperiment({ plan, only, digits, directory: out, progress, print });
+    if (only !== undefined) return 0;
     const table = `${tableOf(ledger, plan)}\n\n${sweepTable(ledger, plan)}\n`;
     writeFileSync(join(out, 'table.md'), table);
     writeFileSync(join(out, 'errors.svg'), errorCurves(ledger));
@@ -70,13 +72,14 @@ function read(args: readonly string[]) {
   const flag = { type: 'boolean', default: false } as const;
   const { values } = parseArgs({
     args: [...args],
-    options: { 'data-dir': text, out: text, seeds: text, quick: flag, help: flag },
+    options: { 'data-dir': text, out: text, seeds: text, only: text, quick: flag, help: flag },
   });
   const { out = 'runs/hinton', seeds, quick, help } = values;
   const plan = quick ? QUICK : FULL;
   if (seeds !== undefined && !/^[1-9]\d?$/.test(seeds)) throw new Error(`--seeds: expected 1 to 99, got '${seeds}'`);
   const chosen = seeds === undefined ? plan.seeds : Array.from(Array(Number(seeds)).keys());
-  return { dataDir: values['data-dir'], out, quick, help, plan: { ...plan, seeds: chosen } };
+  const only = values.only?.split(',');
+  return { dataDir: values['data-dir'], only, out, quick, help, plan: { ...plan, seeds: chosen } };
 }
 
 process.exitCode = await main(process.argv.slice(2));

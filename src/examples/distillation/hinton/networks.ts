@@ -17,7 +17,7 @@ export interface TransferBatch {
   readonly x: tf.Tensor;
   readonly y: tf.Tensor;
   /** The teacher's logits, `[batch, 10]`. */
-  readonly soft: tf.Tensor;
+  readonly soft?: tf.Tensor;
 }
 
 /** How a student is taught. */
@@ -41,7 +41,8 @@ export class Student extends ImageClassificationModel {
     const { alpha, temperature } = this.#teaching;
     const logits = this.forward(x);
     const labels = alpha < 1 ? tf.mul(this.loss(logits, y), 1 - alpha) : tf.scalar(0);
-    const loss = alpha > 0 ? tf.add(labels, tf.mul(losses.klDivergence(logits, soft, { temperature }), alpha)) : labels;
+    const loss =
+      soft && alpha > 0 ? tf.add(labels, tf.mul(losses.klDivergence(logits, soft, { temperature }), alpha)) : labels;
     this.log('train_loss', loss as tf.Scalar);
     return loss as tf.Scalar;
   }

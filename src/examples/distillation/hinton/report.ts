@@ -25,13 +25,13 @@ const listed = (values: readonly number[]): string =>
 
 /** The table in Markdown; beside what others got where the plan is the paper's. */
 export function tableOf(ledger: Ledger, plan: Plan): string {
-  const errors = (prefix: string) => listed(ledger.all(prefix).map((run) => run.errors));
+  const errors = (kind: string) => listed(ledger.all(kind).map((run) => run.errors));
   const rows = [
     ['', 'Kelvin', 'paper', 'PyTorch, 20 epochs'],
     ['---', '---', '---', '---'],
     [`teacher ${plan.teacher.hidden.join('-')}`, errors('teacher'), PAPER.teacher, PYTORCH.teacher],
-    [`student ${plan.student.hidden.join('-')} alone`, errors('alone/'), PAPER.alone, PYTORCH.alone],
-    [`student distilled, T = ${plan.temperature}`, errors('distilled/'), PAPER.distilled, PYTORCH.distilled],
+    [`student ${plan.student.hidden.join('-')} alone`, errors('alone'), PAPER.alone, PYTORCH.alone],
+    [`student distilled, T = ${plan.temperature}`, errors('distilled'), PAPER.distilled, PYTORCH.distilled],
     ...plan.omitted.flatMap((digits) => omittedRows(ledger, digits)),
   ];
   const columns = plan.trainingImages === FULL.trainingImages ? 4 : 2;
@@ -39,7 +39,7 @@ export function tableOf(ledger: Ledger, plan: Plan): string {
 }
 
 function omittedRows(ledger: Ledger, digits: readonly number[]): string[][] {
-  const runs = ledger.all(`omitted-${digits.join('')}/`);
+  const runs = ledger.all(`omitted-${digits.join('')}`);
   const only3 = digits.length === 1 && digits[0] === 3;
   const left = digits.length > 5 ? `only ${others(digits).join(' and ')} shown` : `${digits.join(', ')} left out`;
   const shown = (pick: (run: Required<Run>) => { errors: number; errorsOnThem: number }) =>
@@ -74,23 +74,22 @@ const others = (digits: readonly number[]): number[] => Array.from(Array(10).key
 
 /** The small students: one line per temperature. */
 export function sweepTable(ledger: Ledger, { sweep }: Plan): string {
-  const row = (label: string, prefix: string) =>
-    `| ${label} | ${listed(ledger.all(prefix).map((run) => run.errors))} |`;
+  const row = (label: string, kind: string) => `| ${label} | ${listed(ledger.all(kind).map((run) => run.errors))} |`;
   return [
     `| ${sweep.hidden.join('-')} student | test errors |`,
     '| --- | --- |',
-    row('alone', 'small-alone/'),
-    ...sweep.temperatures.map((t) => row(`T = ${t}`, `small-T${t}/`)),
+    row('alone', 'small-alone'),
+    ...sweep.temperatures.map((t) => row(`T = ${t}`, `small-T${t}`)),
   ].join('\n');
 }
 
 /** Test errors by epoch, as an SVG picture. */
 export function errorCurves(ledger: Ledger): string {
-  const series = ['teacher', 'alone/', 'distilled/'].map((prefix) => {
-    const curves = ledger.all(prefix).map(({ curve }) => curve);
+  const series = ['teacher', 'alone', 'distilled'].map((kind) => {
+    const curves = ledger.all(kind).map(({ curve }) => curve);
     const epochs = curves[0]?.length ?? 0;
     const values = Array.from({ length: epochs }, (_, e) => mean(curves.map((curve) => curve[e] as number)));
-    return { name: prefix.replace('/', ''), points: values.map((value, e) => [e + 1, value] as const) };
+    return { name: kind, points: values.map((value, e) => [e + 1, value] as const) };
   });
   return lineChart({
     title: 'Test errors of 10,000 by epoch',
@@ -105,9 +104,9 @@ export function errorCurves(ledger: Ledger): string {
 /** Test errors of the small students by temperature, as an SVG picture. */
 export function temperatureCurve(ledger: Ledger, { sweep }: Plan): string {
   const points = sweep.temperatures.map(
-    (t) => [t, mean(ledger.all(`small-T${t}/`).map(({ errors }) => errors))] as const,
+    (t) => [t, mean(ledger.all(`small-T${t}`).map(({ errors }) => errors))] as const,
   );
-  const alone = mean(ledger.all('small-alone/').map(({ errors }) => errors));
+  const alone = mean(ledger.all('small-alone').map(({ errors }) => errors));
   const [first, last] = [sweep.temperatures[0] as number, sweep.temperatures.at(-1) as number];
   return lineChart({
     title: `Test errors of a ${sweep.hidden.join('-')} student by temperature`,

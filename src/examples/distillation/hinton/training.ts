@@ -77,16 +77,17 @@ export function jittered({ train }: Digits, { batchSize, jitter }: Schedule & { 
   return new DataLoader(train, { batchSize, shuffle: true, seed, transform: randomShift({ pixels: jitter }) });
 }
 
-/** The students' loader: the images as they are, each with what the teacher said of it; without some digits. */
+/** The students' loader: the images as they are, each with what the teacher said of it, if asked; without some digits. */
 export function transferLoader(
   { train }: Digits,
-  soft: Logits,
+  soft: Logits | undefined,
   { batchSize }: Schedule,
   seed: number,
   omitted: readonly number[] = [],
 ) {
   const { x, y } = train.columns;
   const kept = Uint32Array.from(Array.from(y.data.keys()).filter((row) => !omitted.includes(y.data[row] as number)));
-  const transfer = new ArrayDataset({ x, y, soft: { data: soft.values, shape: [10] } });
+  const targets = soft && { soft: { data: soft.values, shape: [10] } };
+  const transfer = new ArrayDataset({ x, y, ...targets });
   return new DataLoader(subset(transfer, kept), { batchSize, shuffle: true, seed });
 }

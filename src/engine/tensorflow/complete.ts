@@ -1,0 +1,30 @@
+/**
+ * Puts TensorFlow's own operations in the place of what tfjs-node composes for training. `KELVIN_TENSORFLOW=shipped`
+ * leaves tfjs-node as it is.
+ */
+import { completeGradients } from '../wasm/gradients.ts';
+import { directBatchNorm } from './batch-norm.ts';
+import { fuseBatchNormLayers } from './batch-norm-layer.ts';
+import { directGradients } from './gradients.ts';
+import { directMatMul } from './mat-mul.ts';
+import { tensorFlow } from './ops.ts';
+import { directOptimizers } from './optimizers.ts';
+import { directPadding } from './padding.ts';
+import { directReshape } from './reshape.ts';
+
+let done = false;
+
+/** Registers all of it, once the backend is there; a second call does nothing. */
+export function completeTensorFlow(): void {
+  if (done || process.env.KELVIN_TENSORFLOW === 'shipped') return;
+  done = true;
+  const backend = tensorFlow();
+  completeGradients();
+  directReshape(backend);
+  directMatMul(backend);
+  directGradients(backend);
+  directBatchNorm(backend);
+  directPadding(backend);
+  directOptimizers(backend);
+  fuseBatchNormLayers();
+}

@@ -1,0 +1,295 @@
+/**
+ * Training steps, compiled where that can be done: the first ones run eagerly and are recorded; from then on a step is one
+ * call of the engine. A step that cannot be compiled runs eagerly, and is named.
+ */
+import type { StepOutput, TrainerView } from '../../core/contracts.ts';
+import { ConfigError } from '../../core/errors.ts';
+import type { HookName } from '../../core/hooks.ts';
+import { batchSizeOf, disposeTensors, share } from '../../core/tensors.ts';
+import type * as tf from '../../core/tf.ts';
+import { type Emitter, emitterHere, NonFiniteStep, obstacleText, type Place } from '../../engine/compile/index.ts';
+import { currentEngine } from '../../engine/start.ts';
+import { LightningModule } from '../../module/lightning-module.ts';
+import { RuleOptimizer } from '../../optim/rule-optimizer.ts';
+import { nonFiniteLoss } from '../loss.ts';
+import type { Session } from '../session.ts';
+import { partsOf } from './batch-shape.ts';
+import { runPlan } from './compiled-step.ts';
+import { Guards } from './guards.ts';
+import { templateOf, tensorsOf } from './output.ts';
+import { placeName, placesOf } from './places.ts';
+import { rememberStep } from './rollback.ts';
+import { StepCache, type StepCacheState } from './step-cache.ts';
+import { StepRecording } from './step-recording.ts';
+
+/** Hooks within a step: somebody who listens to one wants to see what a compiled step never shows. */
+const WITHIN: readonly HookName[] = ['beforeZeroGrad', 'beforeBackward', 'afterBackward', 'beforeOptimizerStep'];
+
+/** As many kinds of batches are compiled for; others run eagerly. */
+const MOST_STEPS = 16;
+
+/** A step that a setting has sent another way is recorded twice more. */
+const MOST_REHEARSALS = 3;
+
+/** What changes at more steps in a row is a value of the step and no setting. */
+const MOST_CHANGES = 6;
+
+/** The compiled steps in a checkpoint, by what they are compiled for. */
+export type CompiledState = Readonly<Record<string, StepCacheState>>;
+
+/** What the trainer was told: whether a step that cannot be compiled is an error. */
+export type CompileOption = 'auto' | boolean;
+
+/**
+ * Compiled steps for a session, where the option and the engine allow them.
+ *
+ * @throws ConfigError `not-compiled` with `true` on an engine that compiles nothing, or a module that cannot be compiled
+ */
+export function compiledTraining(session: Session): CompiledTraining | undefined {
+  const { compile } = session.options;
+  if (compile === false) return undefined;
+  const emitter = emitterHere();
+  if (emitter !== undefined) return new CompiledTraining(session, emitter, compile);
+  if (compile === true) throw notCompiled(`the engine '${currentEngine()?.name}' has no compiled steps`);
+  return undefined;
+}
+
+export class CompiledTraining {
+  readonly #session: Session;
+  readonly #emitter: Emitter;
+  readonly #option: CompileOption;
+  readonly #caches = new Map<string, StepCache>();
+  readonly #restored: CompiledState;
+  #recording: StepRecording | undefined;
+  /** Steps in a row before each of which a setting had changed. */
+  #changes = 0;
+  #givenUp = false;
+
+  constructor(session: Session, emitter: Emitter, option: CompileOption) {
+    this.#session = session;
+    this.#emitter = emitter;
+    this.#option = option;
+    this.#restored = session.restoredSteps;
+    session.desk.tap = (logged) => this.#recording?.log(logged);
+  }
+
+  /** Trains on one batch, by one call where that step has been compiled, else by `eagerly`. */
+  async train(
+    batch: unknown,
+    batchIdx: number,
+    isLast: boolean,
+    eagerly: () => Promise<StepOutput>,
+  ): Promise<StepOutput> {
+    if (this.#givenUp) return eagerly();
+    const obstacle = this.#obstacle();
+    if (obstacle !== undefined) {
+      this.#giveUp(obstacle);
+      return eagerly();
+    }
+    const { tensors, signature } = partsOf(batch);
+    const phase = this.#phase(isLast);
+    const cache = this.#cacheOf(`${phase.name} ${signature}`);
+    if (cache === undefined) return eagerly();
+    const run = (): StepOutput => this.#run(cache, tensors, { batch, batchIdx, closes: phase.closes });
+    const changed = cache.changed();
+    if (changed === undefined) this.#changes = 0;
+    else if (++this.#changes > MOST_CHANGES) {
+      this.#giveUp(`${changed} changes from step to step`);
+      return eagerly();
+    }
+    if (cache.ready) return run();
+    if (!this.#session.optimization.all.every(({ optimizer }) => optimizer.stepCount > 0)) return eagerly();
+    for (let i = 0; i < MOST_REHEARSALS && cache.awaitsRehearsal && !this.#givenUp; i++) {
+      if (!(await this.#rehearse(cache, tensors, eagerly))) return eagerly();
+      if (cache.ready) return run();
+    }
+    return this.#givenUp ? eagerly() : this.#record(cache, tensors, eagerly);
+  }
+
+  /** What a resumed run has to do again to go on with the same steps. */
+  state(): CompiledState {
+    return Object.fromEntries([...this.#caches].map(([key, cache]) => [key, cache.state()]));
+  }
+
+  /** Runs a synchronous part of an eager step, which is recorded where it is to be. */
+  within<T>(body: () => T): T {
+    return this.#recording === undefined ? body() : this.#recording.within(body);
+  }
+
+  /** The trainer as the module sees it within a step. */
+  watch(view: TrainerView): TrainerView {
+    return this.#recording === undefined ? view : this.#recording.watch(view);
+  }
+
+  /** Brings all states back to their variables and frees the compiled steps. */
+  dispose(): void {
+    this.#session.restoredSteps = this.state();
+    for (const cache of this.#caches.values()) cache.dispose();
+    this.#caches.clear();
+    this.#session.desk.tap = undefined;
+  }
+
+  /** What about this training cannot be compiled, whatever the step does. */
+  #obstacle(): string | undefined {
+    const { module, hooks, optimization } = this.#session;
+    const name = module.constructor.name;
+    const heard = WITHIN.find((hook) => hooks.hears(hook));
+    if (heard !== undefined) return `somebody listens to the hook \`${heard}\`, which is within the step`;
+    if (!module.automaticOptimization) return `${name} optimizes by hand`;
+    if (module.optimizerStep !== LightningModule.prototype.optimizerStep)
+      return `${name} has an \`optimizerStep\` of its own`;
+    if (optimization.all.length > 1) return `${name} has several optimizers`;
+    if (!(optimization.optimizer instanceof RuleOptimizer))
+      return `${optimization.optimizer.type} is no optimizer of Kelvin's`;
+    return undefined;
+  }
+
+  /** Where in its accumulation window a batch is. */
+  #phase(isLast: boolean): { readonly name: string; readonly closes: boolean } {
+    const { window, windowBatch, accumulateGradBatches } = this.#session;
+    const closes = windowBatch + 1 >= accumulateGradBatches || isLast;
+    const opens = window.batches === 0;
+    const single = opens && (accumulateGradBatches === 1 || isLast);
+    return { name: `${single ? 'single' : opens ? 'opens' : 'goes on'}${closes ? ', closes' : ''}`, closes };
+  }
+
+  #run(
+    cache: StepCache,
+    tensors: ReadonlyMap<string, tf.Tensor>,
+    { batch, batchIdx, closes }: { batch: unknown; batchIdx: number; closes: boolean },
+  ): StepOutput {
+    const session = this.#session;
+    const { window, desk, progress } = session;
+    const inputs = new Map(tensors);
+    for (const [name, sum] of Object.entries(window.state().sums)) inputs.set(`window ${name}`, sum);
+    const sums: Record<string, tf.Tensor> = {};
+    const take = (name: string, tensor: tf.Tensor): void => {
+      if (name.startsWith('window ')) sums[name.slice('window '.length)] = share(tensor);
+    };
+    const samples = batchSizeOf(batch) ?? 1;
+    window.expect(samples);
+    let output: StepOutput;
+    try {
+      output = runPlan(cache.plan as NonNullable<StepCache['plan']>, inputs, { batchIdx, desk, take });
+    } catch (error) {
+      window.forget(samples);
+      throw error instanceof NonFiniteStep ? nonFiniteLoss(session, batchIdx, 'NaN or infinite') : error;
+    }
+    session.windowBatch++;
+    if (!closes) {
+      window.replace(sums);
+      return output;
+    }
+    window.clear();
+    session.windowBatch = 0;
+    progress.closedWindows++;
+    const updated = new Set(cache.updated);
+    for (const { optimizer } of session.optimization.all) {
+      if (!(optimizer instanceof RuleOptimizer)) continue;
+      const params = optimizer.paramGroups.flatMap((group) => group.params as tf.Variable[]);
+      optimizer.countStep(params.filter((param) => updated.has(placeName(param))));
+    }
+    progress.optimizerStep++;
+    return output;
+  }
+
+  #cacheOf(key: string): StepCache | undefined {
+    const known = this.#caches.get(key);
+    if (known !== undefined || this.#caches.size >= MOST_STEPS) return known;
+    const cache = new StepCache(this.#restored[key]);
+    this.#caches.set(key, cache);
+    return cache;
+  }
+
+  /** Takes a step, records it, and takes it back. Returns false when it failed: the real one will say why. */
+  async #rehearse(
+    cache: StepCache,
+    tensors: ReadonlyMap<string, tf.Tensor>,
+    eagerly: () => Promise<StepOutput>,
+  ): Promise<boolean> {
+    const { desk } = this.#session;
+    const putBack = rememberStep(this.#session);
+    desk.deaf = true;
+    try {
+      disposeTensors(await this.#record(cache, tensors, eagerly));
+      return true;
+    } catch (error) {
+      if (error instanceof ConfigError && error.code === 'not-compiled') throw error;
+      return false;
+    } finally {
+      desk.deaf = false;
+      putBack();
+    }
+  }
+
+  async #record(
+    cache: StepCache,
+    tensors: ReadonlyMap<string, tf.Tensor>,
+    eagerly: () => Promise<StepOutput>,
+  ): Promise<StepOutput> {
+    const { module, optimization, window, options, progress } = this.#session;
+    const optimizers = optimization.all.map(({ optimizer }) => optimizer);
+    const places = placesOf(optimizers);
+    if (sharedPlaces(places)) return eagerly();
+    const guards = Guards.of(module, optimizers, undefined);
+    const recording = new StepRecording(tensors, places, window);
+    this.#recording = recording;
+    let output: StepOutput;
+    try {
+      output = await eagerly();
+    } finally {
+      this.#recording = undefined;
+      recording.detach();
+    }
+    try {
+      const changed = guards.broken();
+      if (changed !== undefined) recording.refuse(`${changed} changes within the step`);
+      if (output.loss === undefined) return output; // the batch was skipped
+      const epoch = recording.asksForEpoch ? () => progress.epoch : undefined;
+      const seen = {
+        step: recording.finish(output, window),
+        logs: recording.logs,
+        output: templateOf(output),
+        places,
+        guards: epoch === undefined ? guards : Guards.of(module, optimizers, epoch),
+        draws: recording.draws,
+      };
+      const obstacle = cache.add(seen, this.#emitter, options.terminateOnNaN ? lossOutput(output) : undefined);
+      if (obstacle !== undefined) this.#giveUp(obstacleText(obstacle));
+      return output;
+    } catch (error) {
+      disposeTensors(output);
+      throw error;
+    }
+  }
+
+  /** From now on steps run eagerly. */
+  #giveUp(why: string): void {
+    this.#givenUp = true;
+    for (const cache of this.#caches.values()) cache.dispose();
+    this.#caches.clear();
+    if (this.#option === true) throw notCompiled(why);
+    process.emitWarning(`The training step runs eagerly, not compiled: ${why}`);
+  }
+}
+
+/** Two states over the same data, as after one was assigned to the other: they could not be told apart. */
+function sharedPlaces(places: ReadonlyMap<string, Place>): boolean {
+  return new Set([...places.values()].map((place) => place.read().dataId)).size < places.size;
+}
+
+/** Under which name the loss is among a step's outputs: tensors are numbered in the order of the output's keys. */
+function lossOutput(output: StepOutput): string {
+  const before = Object.keys(output).indexOf('loss');
+  const tensors = tensorsOf(Object.fromEntries(Object.entries(output).slice(0, before)));
+  return `output ${tensors.length}`;
+}
+
+function notCompiled(why: string): ConfigError {
+  return new ConfigError('Trainer: option `compile`', {
+    code: 'not-compiled',
+    expected: 'a training step that can be compiled',
+    got: why,
+    help: "leave it at 'auto' to run eagerly what cannot be compiled, or see docs/compiled-steps.md",
+  });
+}

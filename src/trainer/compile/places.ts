@@ -1,0 +1,44 @@
+/** Where the states of training are kept: every variable that tfjs knows, and the slots of the optimizers. */
+import * as tf from '../../core/tf.ts';
+import type { Place } from '../../engine/compile/index.ts';
+import type { Optimizer, ParamGroup } from '../../optim/index.ts';
+import { RuleOptimizer } from '../../optim/rule-optimizer.ts';
+
+/** All of them by name. The names are the same as long as the process lives. */
+export function placesOf(optimizers: readonly Optimizer[]): Map<string, Place> {
+  const places = new Map<string, Place>();
+  for (const variable of Object.values(tf.engine().registeredVariables as Record<string, tf.Variable>)) {
+    const place = ofVariable(variable);
+    places.set(place.name, place);
+  }
+  for (const [i, optimizer] of optimizers.entries()) {
+    if (!(optimizer instanceof RuleOptimizer)) continue;
+    for (const { param, slot } of optimizer.slotTensors()) {
+      const place = ofSlot(optimizer, i, param, slot);
+      places.set(place.name, place);
+    }
+  }
+  return places;
+}
+
+/** The name under which a variable's place is found. */
+export const placeName = (variable: tf.Variable): string => `variable ${variable.name}`;
+
+function ofVariable(variable: tf.Variable): Place {
+  return {
+    name: placeName(variable),
+    read: () => variable,
+    write: (tensor) => {
+      variable.assign(tensor);
+      tensor.dispose();
+    },
+  };
+}
+
+function ofSlot(optimizer: RuleOptimizer<ParamGroup>, index: number, param: tf.Variable, slot: string): Place {
+  return {
+    name: `optimizer ${index}: ${slot} of ${param.name}`,
+    read: () => optimizer.slot(param, slot),
+    write: (tensor) => optimizer.replaceSlot(param, slot, tensor),
+  };
+}

@@ -1,0 +1,94 @@
+/** Runs the same training eagerly and compiled, on the native engine. */
+
+import {
+  type Callback,
+  ImageClassificationModel,
+  type LightningModule,
+  mlp,
+  Random,
+  seedEverything,
+  Trainer,
+  type TrainerOptions,
+  tf,
+} from 'kelvin';
+import { expect } from 'vitest';
+
+/** Whether the native engine is to be tested. */
+export const NATIVE = process.env.KELVIN_TEST_NATIVE !== undefined;
+/** What a suite that needs it adds to its name. */
+export const WHERE = NATIVE ? '' : ' (skipped: npm run test:native)';
+
+/** Batches of drawn numbers with the last one smaller, and labels that depend on the inputs. */
+export function loaderOf(shape: readonly number[], { batches = 6, size = 16, classes = 4 } = {}) {
+  const random = new Random(5);
+  const data = Array.from({ length: batches }, (_, i) => {
+    const rows = i === batches - 1 ? size - 5 : size;
+    const x = Float32Array.from({ length: rows * tf.util.sizeFromShape([...shape]) }, () => random.normal());
+    const y = Int32Array.from({ length: rows }, (_, row) => ((x[row] as number) > 0 ? 0 : random.integer(classes)));
+    return { x, y, rows };
+  });
+  return {
+    length: batches,
+    *[Symbol.iterator]() {
+      for (const { x, y, rows } of data)
+        yield { x: tf.tensor(x.slice(), [rows, ...shape]), y: tf.tensor1d(y.slice(), 'int32') };
+    },
+  };
+}
+
+/** What a run came to. */
+export interface Run {
+  readonly losses: readonly number[];
+  readonly weights: Readonly<Record<string, readonly number[]>>;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** Trains a new module. */
+export async function train(
+  make: () => LightningModule<never>,
+  shape: readonly number[],
+  { callbacks = [], ...options }: TrainerOptions & { callbacks?: readonly Callback[] },
+  ckptPath?: string,
+): Promise<Run> {
+  const restore = seedEverything(3);
+  const variables = new Set(Object.values(tf.engine().registeredVariables));
+  const module = make();
+  const losses: number[] = [];
+  const watch: Callback = {
+    onTrainBatchEnd: (_trainer, _module, output) => {
+      losses.push(output.loss?.dataSync()[0] as number);
+    },
+  };
+  try {
+    const trainer = new Trainer({
+      ...{ enableProgressBar: false, enableModelSummary: false, enableCheckpointing: false, logger: false },
+      ...{ engine: 'tensorflow', callbacks: [...callbacks, watch] },
+      ...options,
+    });
+    const { metrics } = await trainer.fit(module, { train: loaderOf(shape), ckptPath } as never);
+    const weights = [...module.namedVariables()].map(([name, variable]) => [name, [...variable.dataSync()]] as const);
+    return { losses, weights: Object.fromEntries(weights), metrics };
+  } finally {
+    for (const variable of Object.values(tf.engine().registeredVariables)) // the teacher's too, which is private
+      if (!variables.has(variable)) variable.dispose();
+    restore();
+  }
+}
+
+/** Losses to 1e-5, metrics to four digits. */
+export function expectSame(compiled: Run, eager: Run): void {
+  expect(compiled.losses).toHaveLength(eager.losses.length);
+  const off = eager.losses.map((loss, i) => Math.abs((compiled.losses[i] as number) - loss) / Math.abs(loss));
+  expect(Math.max(...off)).toBeLessThan(1e-5);
+  for (const [name, value] of Object.entries(eager.metrics)) expect(compiled.metrics[name]).toBeCloseTo(value, 4);
+}
+
+/** Makes a small perceptron for four classes. */
+export const perceptron =
+  (options = {}) =>
+  () =>
+    new ImageClassificationModel({
+      encoder: mlp({ inputs: 8, hidden: [12], classes: 4, ...options }),
+      classes: 4,
+      head: 'none',
+    });
