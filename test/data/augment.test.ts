@@ -187,7 +187,7 @@ describe('all of them', () => {
     expect(() => randomRotation({ degrees: 200 })).toThrow(
       'randomRotation: option `degrees`: expected a number from 0 to 180',
     );
-    expect(() => randomCrop({ size: 4, pading: 2 } as never)).toThrow("did you mean 'padding'?");
+    expect(() => randomCrop({ size: 4, pading: 2 } as never)).toThrow('did you mean `padding`?');
     expect(() => randomResizedCrop({ size: 4, scale: [1, 0.5] })).toThrow('two numbers above 0, the smaller first');
     expect(() => normalize({ mean: [1, 2], std: [1] })).toThrow('as many `std` as `mean`');
     expect(() => normalize({ mean: [1], std: [0] })).toThrow('numbers above 0');
