@@ -33,7 +33,12 @@ export class Ledger {
     const file = join(directory, 'runs.json');
     const own = JSON.stringify(plan ?? null);
     const saved = await read(file);
-    if (saved === undefined) return new Ledger(file, own, new Map());
+    if (saved === undefined) {
+      // At once: a run may leave checkpoints before any run is finished.
+      const fresh = new Ledger(file, own, new Map());
+      await fresh.#write();
+      return fresh;
+    }
     if (JSON.stringify(saved.plan) === own) return new Ledger(file, own, new Map(Object.entries(saved.runs)));
     throw new DataError(`${file} holds the runs of another sweep`, {
       code: 'other-sweep',
@@ -49,6 +54,10 @@ export class Ledger {
 
   async add(name: string, run: SweepRun): Promise<void> {
     this.#runs.set(name, run);
+    await this.#write();
+  }
+
+  async #write(): Promise<void> {
     const content = { plan: JSON.parse(this.#plan), runs: Object.fromEntries(this.#runs) };
     await writeThrough(`${this.#file}.new`, Buffer.from(JSON.stringify(content, null, 1)));
     await rename(`${this.#file}.new`, this.#file);
