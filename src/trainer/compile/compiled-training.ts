@@ -14,6 +14,7 @@ import { RuleOptimizer } from '../../optim/rule-optimizer.ts';
 import { nonFiniteLoss } from '../loss.ts';
 import type { Session } from '../session.ts';
 import { partsOf } from './batch-shape.ts';
+import { CompiledEvaluation } from './compiled-evaluation.ts';
 import { runPlan } from './compiled-step.ts';
 import { Guards } from './guards.ts';
 import { templateOf, tensorsOf } from './output.ts';
@@ -26,7 +27,7 @@ import { StepRecording } from './step-recording.ts';
 const WITHIN: readonly HookName[] = ['beforeZeroGrad', 'beforeBackward', 'afterBackward', 'beforeOptimizerStep'];
 
 /** As many kinds of batches are compiled for; others run eagerly. */
-const MOST_STEPS = 16;
+const MOST_STEPS = 32;
 
 /** A step that a setting has sent another way is recorded twice more. */
 const MOST_REHEARSALS = 3;
@@ -60,6 +61,8 @@ export class CompiledTraining {
   readonly #option: CompileOption;
   readonly #caches = new Map<string, StepCache>();
   readonly #restored: CompiledState;
+  /** Evaluation steps of the same fit. */
+  readonly evaluation: CompiledEvaluation;
   #recording: StepRecording | undefined;
   /** Steps in a row before each of which a setting had changed. */
   #changes = 0;
@@ -70,6 +73,14 @@ export class CompiledTraining {
     this.#emitter = emitter;
     this.#option = option;
     this.#restored = session.restoredSteps;
+    this.evaluation = new CompiledEvaluation({
+      session,
+      emitter,
+      cacheOf: (key) => this.#cacheOf(key),
+      observe: (recording) => {
+        this.#recording = recording;
+      },
+    });
     session.desk.tap = (logged) => this.#recording?.log(logged);
   }
 
