@@ -12,14 +12,14 @@ test('a student with loaders of its own is distilled on them', async () => {
   const data = batches(3);
   const called: string[] = [];
   class WithData extends Classifier {
-    prepareData(): void {
+    override prepareData(): void {
       called.push('prepareData');
     }
-    trainDataloader() {
+    override trainDataloader() {
       called.push('trainDataloader');
       return data;
     }
-    valDataloader() {
+    override valDataloader() {
       return data.slice(0, 1);
     }
   }
