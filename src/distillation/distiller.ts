@@ -1,6 +1,5 @@
 /** A student with a teacher beside it, by composition: what `convert` gives, to be trained like any module. */
 import type { Checkpoint, Gradients } from '../core/contracts.ts';
-import { HOOK_NAMES, hookMethod } from '../core/hooks.ts';
 import { isThenable } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 import { LightningModule } from '../module/lightning-module.ts';
@@ -8,7 +7,7 @@ import type { GradientClipping, StepResult } from '../module/module-host.ts';
 import type { ConfiguredOptimizers } from '../module/optimizer-config.ts';
 import type { FoundVariable } from '../module/variables.ts';
 import type { LRScheduler, Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
-import { lossOfStep, refuseManual } from './distiller-steps.ts';
+import { delegate, lossOfStep, refuseManual } from './distiller-steps.ts';
 import type { KdLossOptions, KnowledgeTransfer } from './knowledge-transfer.ts';
 import { ModelStudent } from './model-student.ts';
 import { replaceMethod } from './taps/replace-method.ts';
@@ -43,7 +42,7 @@ export class Distiller<S extends Student = Student> extends LightningModule<unkn
     this.#transfer = transfer;
     this.#guard = new TeacherGuard(transfer.teacher);
     this.saveHyperparameters(module.hparams);
-    this.#delegate();
+    delegate(this, module, Distiller.prototype);
   }
 
   /** The very object that was given to `convert`. */
@@ -210,15 +209,6 @@ export class Distiller<S extends Student = Student> extends LightningModule<unkn
     return this.#student;
   }
 
-  /** The student's hooks and steps, where it has any, are called as if the trainer ran it. */
-  #delegate(): void {
-    const [own, module] = [this as unknown as Methods, this.module as unknown as Methods];
-    const hooks = HOOK_NAMES.map(hookMethod).filter((name) => !(name in Distiller.prototype));
-    for (const name of [...hooks, 'validationStep', 'testStep', 'configureModel', 'configureCallbacks']) {
-      if (typeof module[name] === 'function') own[name] = (...args) => (module[name] as Method).apply(module, args);
-    }
-  }
-
   #within<T>(mode: 'student' | 'teacher', hidden: boolean, body: () => T): T {
     const before = [this.#mode, this.#teacherHidden] as const;
     [this.#mode, this.#teacherHidden] = [mode, hidden];
@@ -227,9 +217,6 @@ export class Distiller<S extends Student = Student> extends LightningModule<unkn
     });
   }
 }
-
-type Method = (...args: unknown[]) => unknown;
-type Methods = Record<string, Method | undefined>;
 
 const labelsOf = (batch: unknown): tf.Tensor | undefined => {
   const { y } = (batch ?? {}) as { y?: unknown };

@@ -34,6 +34,28 @@ export { MGDLoss, type MGDLossOptions } from './losses/mgd-loss.ts';
 export type { ModelStudentOptions } from './model-student.ts';
 export type { AnyDistillationLoss, DistillationCriterion, DistillationPair } from './pairs.ts';
 export {
+  type BornAgainOptions,
+  bornAgain,
+  type ChainLink,
+  type ChainOptions,
+  type ChainResult,
+  type CompressedStudentOptions,
+  compressedStudent,
+  distillChain,
+  type FitLink,
+  type FunctionMatchingOptions,
+  functionMatching,
+  ModuleReplacement,
+  type ModuleReplacementOptions,
+  MutualLearning,
+  type MutualLearningOptions,
+  mixBatch,
+  type TeacherAssistantOptions,
+  TeacherFreeModel,
+  type TeacherFreeModelOptions,
+  teacherAssistants,
+} from './recipes/index.ts';
+export {
   type CalibrationBin,
   type ComparedModel,
   type ComparedModule,
