@@ -59,13 +59,29 @@ export {
   type CalibrationBin,
   type ComparedModel,
   type ComparedModule,
+  type ComputeCost,
+  compareAtEqualCompute,
   type DistillationEvaluationOptions,
   DistillationReport,
+  type EqualComputeEpochsOptions,
+  type EqualComputeOptions,
+  type EqualComputeResult,
+  type EqualComputeRun,
   type Estimate,
   type EvaluatedModel,
+  equalComputeEpochs,
   evaluateDistillation,
   type TextWriter,
 } from './report/index.ts';
+export {
+  runSweep,
+  type SweepOptions,
+  type SweepPoint,
+  SweepReport,
+  type SweepResult,
+  type SweepRow,
+  type SweepRun,
+} from './sweep/index.ts';
 export type { Teacher } from './teachers/as-source.ts';
 export { type CheckTeacherOptions, checkTeacher, type TaughtModule } from './teachers/check-teacher.ts';
 export { type EnsembleOptions, ensembleTeacher } from './teachers/ensemble.ts';
