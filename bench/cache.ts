@@ -12,7 +12,6 @@ import {
   DataLoader,
   DistillationModule,
   drawnDigits,
-  type ImageBatch,
   ImageClassificationModel,
   mlp,
   startEngine,
@@ -34,7 +33,7 @@ const now = process.env.CLOCK === 'cpu' ? cpuTime : (): number => performance.no
 
 const engine = await startEngine();
 const { train } = drawnDigits({ train: IMAGES, test: 1 });
-const loader = (): DataLoader<ImageBatch> => new DataLoader(train, { batchSize: 128, shuffle: true, seed: 1 });
+const loader = () => new DataLoader(train, { batchSize: 128, shuffle: true, seed: 1 });
 const large = mlp({ inputs: [28, 28, 1], hidden: [1200, 1200, 10] });
 const directory = mkdtempSync(join(tmpdir(), 'kelvin-cache-'));
 const caches = {

@@ -30,7 +30,7 @@ function summing(failAt = -1): TeacherSource & { asked: number } {
   return teacher;
 }
 
-const loaderOf = (options = {}) => new DataLoader(images(50), { batchSize: 16, ...options }) as DataLoader;
+const loaderOf = (options = {}) => new DataLoader(images(50), { batchSize: 16, ...options });
 
 describe('writing', () => {
   test('a process that is killed leaves nothing under the name, and another goes on to the same bytes', async () => {
@@ -97,7 +97,7 @@ describe('writing', () => {
       },
     };
     const loader = new DataLoader(broken, { batchSize: 8, onBadSample: 'skip' });
-    const cache = await cacheTeacherLogits(summing(), loader as DataLoader, {
+    const cache = await cacheTeacherLogits(summing(), loader, {
       file: join(freshDirectory(), 't.logits'),
     });
     const answers: number[] = [];

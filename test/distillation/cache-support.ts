@@ -25,9 +25,9 @@ export function imageNet(seed: number, hidden: number, classes = 4): tf.LayersMo
 }
 
 /** Four batches per epoch of augmented images. */
-export function shiftedImages(): DataLoader {
+export function shiftedImages() {
   const options = { batchSize: 16, seed: 3, transform: randomShift({ pixels: 1 }) };
-  return new DataLoader(images(50), options) as DataLoader;
+  return new DataLoader(images(50), options);
 }
 
 /** A teacher that counts how often it is asked. */

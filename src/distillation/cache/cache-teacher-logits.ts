@@ -74,7 +74,8 @@ const schema = z.strictObject({
  */
 export async function cacheTeacherLogits(
   teacher: TeacherSpec,
-  loader: DataLoader,
+  // biome-ignore lint/suspicious/noExplicitAny: whatever its samples are
+  loader: DataLoader<any, any>,
   options: CacheTeacherLogitsOptions,
 ): Promise<LogitCache> {
   const parsed = parseOptions('cacheTeacherLogits', schema, options);
