@@ -35,11 +35,16 @@ export type { ModelStudentOptions } from './model-student.ts';
 export type { AnyDistillationLoss, DistillationCriterion, DistillationPair } from './pairs.ts';
 export {
   type BornAgainOptions,
+  bestClassBias,
   bornAgain,
   type ChainLink,
   type ChainOptions,
   type ChainResult,
+  type ClassBiasOptions,
+  type ClassErrors,
+  type ClassScores,
   type CompressedStudentOptions,
+  classErrors,
   compressedStudent,
   distillChain,
   type FitLink,
@@ -50,10 +55,12 @@ export {
   MutualLearning,
   type MutualLearningOptions,
   mixBatch,
+  shiftClassBias,
   type TeacherAssistantOptions,
   TeacherFreeModel,
   type TeacherFreeModelOptions,
   teacherAssistants,
+  withoutClasses,
 } from './recipes/index.ts';
 export {
   type CalibrationBin,

@@ -75,7 +75,9 @@ ${htmlData(this)}`,
     const best = tasksOf(this.rows).flatMap((task) => bestOf(this.rows.filter((r) => r.task === task && r.gain)) ?? []);
     if (best.length < 2) return [];
     const [most] = best.sort((a, b) => (b.gain?.value ?? 0) - (a.gain?.value ?? 0)) as [SweepRow];
-    return [`Of ${best.length} tasks ${most.task} profits most: ${pointsText(most.gain as Estimate)} at its best.`];
+    const gain = most.gain as Estimate;
+    const verdict = gain.value > 0 ? `${most.task} profits most` : `none profits, and ${most.task} loses least`;
+    return [`Of ${best.length} tasks ${verdict}: ${pointsText(gain)} at its best.`];
   }
 }
 
@@ -95,8 +97,8 @@ function answers(rows: readonly SweepRow[]): string[] {
     const small = near.sort((a, b) => a.parameters - b.parameters || b.accuracy.value - a.accuracy.value)[0];
     said.push(
       small === undefined
-        ? `${best.task}: no student comes within a point of the teacher (${percent(teacher.accuracy.value)}).`
-        : `${best.task}: the smallest student within a point of the teacher (${percent(teacher.accuracy.value)}) has ` +
+        ? `${best.task}: no distilled student comes within a point of the teacher (${percent(teacher.accuracy.value)}).`
+        : `${best.task}: the smallest distilled student within a point of the teacher (${percent(teacher.accuracy.value)}) has ` +
             `${grouped(small.parameters)} parameters, ${(teacher.parameters / small.parameters).toFixed(1)} times fewer.`,
     );
   }

@@ -40,19 +40,29 @@ export function rowsOf(runs: readonly FinishedRun[]): SweepRow[] {
     const share = (value: number): [number, number] => wilson(value, samples);
     return {
       ...{ task, kind, size, temperature, alpha, parameters, samples },
-      errors: overSeeds(
-        group.map((run) => run.result.errors),
-        (errors) => {
-          const [low, high] = share(errors / samples);
-          return [low * samples, high * samples];
-        },
+      errors: within(
+        samples,
+        overSeeds(
+          group.map((run) => run.result.errors),
+          (errors) => {
+            const [low, high] = share(errors / samples);
+            return [low * samples, high * samples];
+          },
+        ),
       ),
-      accuracy: overSeeds(group.map(accuracyOf), share),
-      agreement: agreements.length === 0 ? undefined : overSeeds(agreements, share),
+      accuracy: within(1, overSeeds(group.map(accuracyOf), share)),
+      agreement: agreements.length === 0 ? undefined : within(1, overSeeds(agreements, share)),
       gain: kind === 'distilled' ? gainOf(group, alone) : undefined,
     };
   });
 }
+
+/** Student's interval of few seeds may reach beyond what there is. */
+const within = (most: number, estimate: Estimate): Estimate => ({
+  ...estimate,
+  low: Math.max(0, estimate.low),
+  high: Math.min(most, estimate.high),
+});
 
 const keyOf = ({ task, kind, size, temperature, alpha }: SweepPoint): string =>
   JSON.stringify([task, kind, size, temperature, alpha]);

@@ -69,11 +69,11 @@ test('the three questions are answered, in a table and with a figure each', asyn
     title: 'All <of> it',
   });
   expect(report.findings()).toEqual([
-    'easy: no student comes within a point of the teacher (95.00%).',
+    'easy: no distilled student comes within a point of the teacher (95.00%).',
     expect.stringMatching(
       /^easy: best with T = 4 and alpha = 1, 92\.90% \(.*\), \+3\.00 points .* over the student alone\.$/,
     ),
-    'hard: the smallest student within a point of the teacher (95.00%) has 10,000 parameters, 1.0 times fewer.',
+    'hard: the smallest distilled student within a point of the teacher (95.00%) has 10,000 parameters, 1.0 times fewer.',
     expect.stringMatching(/^hard: best with T = 4 and alpha = 1/),
     expect.stringMatching(/^Of 2 tasks hard profits most: \+7\.00 points/),
   ]);
@@ -114,6 +114,17 @@ test('finished runs are kept: after an interruption, after an error, and when va
   expect(trained.slice(7)).toEqual(['task, T 8, alpha 0.9, seed 0', 'task, T 8, alpha 0.9, seed 1']);
   expect(Object.keys(JSON.parse(readFileSync(join(directory, 'runs.json'), 'utf8')).runs)).toEqual(trained);
   expect(await messageFrom(() => runAll({ ...axes, plan: { epochs: 4 } }))).toContain('other-sweep');
+});
+
+test('where nothing is gained, it says so; no share is beyond 0 and 1', async () => {
+  const run = async (point: SweepPoint): Promise<SweepRun> => {
+    const worse = point.kind === 'distilled' ? 40 : 0;
+    return { errors: 100 + worse + 850 * point.seed, samples: 1000, parameters: 10 };
+  };
+  const { report } = await runSweep({ run, directory: freshDirectory(), tasks: ['a', 'b'], seeds: [0, 1] });
+  expect(report.findings().at(-1)).toMatch(/^Of 2 tasks none profits, and [ab] loses least: −4\.00 points/);
+  expect(report.rows[1]?.accuracy).toMatchObject({ low: 0, high: 1 });
+  expect(report.rows[1]?.errors).toMatchObject({ low: 0, high: 1000 });
 });
 
 test('mistakes are named', async () => {
