@@ -8,7 +8,7 @@ const same = (actual, expected) =>
     : isDeepStrictEqual(actual, expected);
 
 const MATCHERS = {
-  toBe: (actual, expected) => actual === expected || (actual !== actual && expected !== expected),
+  toBe: (actual, expected) => actual === expected || (Number.isNaN(actual) && Number.isNaN(expected)),
   toBeCloseTo: (actual, expected, digits = 2) => Math.abs(actual - expected) < 10 ** -digits / 2,
   toBeDefined: (actual) => actual !== undefined,
   toBeFalse: (actual) => actual === false,
@@ -37,11 +37,13 @@ const MATCHERS = {
 export function expectation(actual, fail) {
   const matchers = { nothing() {}, not: {} };
   for (const [name, holds] of Object.entries(MATCHERS)) {
-    const check = (wanted) => (...expected) => {
-      if (holds(actual, ...expected) === wanted) return;
-      const shown = [actual, ...expected].map((value) => inspect(value, { depth: 2, maxArrayLength: 20 }));
-      fail(new Error(`${shown[0]} ${wanted ? '' : 'not '}${name} ${shown.slice(1).join(', ')}`));
-    };
+    const check =
+      (wanted) =>
+      (...expected) => {
+        if (holds(actual, ...expected) === wanted) return;
+        const shown = [actual, ...expected].map((value) => inspect(value, { depth: 2, maxArrayLength: 20 }));
+        fail(new Error(`${shown[0]} ${wanted ? '' : 'not '}${name} ${shown.slice(1).join(', ')}`));
+      };
     matchers[name] = check(true);
     matchers.not[name] = check(false);
   }

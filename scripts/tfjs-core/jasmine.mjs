@@ -2,18 +2,26 @@
  * As much of jasmine as tfjs-core's test suite asks for: the globals that its spec files call while they are imported,
  * and a runner of the specs that they declared, in the order in which they did.
  */
+import { expectAsync, expectation } from './expectations.mjs';
 import { Spies } from './spies.mjs';
-import { expectation, expectAsync } from './expectations.mjs';
 
 const TIMEOUT = 60_000;
 
 /** A describe block: its hooks, and its specs and blocks in their order. */
-const block = (name, parent) => ({ name, parent, children: [], beforeAll: [], beforeEach: [], afterEach: [], afterAll: [] });
+const block = (name, parent) => ({
+  name,
+  parent,
+  children: [],
+  beforeAll: [],
+  beforeEach: [],
+  afterEach: [],
+  afterAll: [],
+});
 
 const root = block('');
 let open = root;
 let failures = [];
-const spies = new Spies();
+let spies = new Spies();
 
 /** Declares everything that a spec file expects to find as a global. */
 export function declareGlobals() {
@@ -50,13 +58,18 @@ async function runBlock(suite, prefix, only, counts) {
   const name = `${prefix} ${suite.name}`.trim();
   if (!holds(suite, name, only)) return;
   failures = [];
+  // What a block spies on holds for all its specs.
+  const lasting = new Spies();
+  spies = lasting;
   await runAll(suite.beforeAll);
   const broken = failures;
   for (const child of suite.children) {
     if (child.children) await runBlock(child, name, only, counts);
-    else if (`${name} ${child.name}`.includes(only)) await runSpec(child, suite, `${name} ${child.name}`, broken, counts);
+    else if (`${name} ${child.name}`.includes(only))
+      await runSpec(child, suite, `${name} ${child.name}`, broken, counts);
   }
   await runAll(suite.afterAll);
+  lasting.restore();
 }
 
 const holds = (suite, name, only) =>
@@ -69,6 +82,7 @@ const holds = (suite, name, only) =>
 async function runSpec({ body }, suite, name, broken, counts) {
   if (!body) return void counts.skipped++;
   failures = [...broken];
+  spies = new Spies();
   const chain = [];
   for (let at = suite; at; at = at.parent) chain.unshift(at);
   await runAll(chain.flatMap((one) => one.beforeEach));

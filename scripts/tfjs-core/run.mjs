@@ -20,11 +20,15 @@ require(`${core}/tests.js`);
 
 // Operations warn by intent; what fails is reported below.
 console.warn = () => {};
-const { passed, skipped, failed } = await runSpecs({ only: process.argv[2] });
+const only = process.argv[2];
+const { passed, skipped, failed } = await runSpecs({ only });
+const print = (line) => process.stdout.write(`${line}\n`);
 
-const excused = (name) => EXCEPTIONS.find(({ spec }) => name.startsWith(spec));
-const wrong = failed.filter(({ name }) => !excused(name));
-for (const { name, message } of wrong) process.stdout.write(`FAILED ${name}\n  ${message.split('\n')[0].slice(0, 300)}\n`);
-const excusedCount = failed.length - wrong.length;
-process.stdout.write(`${detail}: ${passed} passed, ${excusedCount} excepted, ${wrong.length} failed, ${skipped} skipped\n`);
-process.exit(wrong.length === 0 && passed > 0 ? 0 : 1);
+const covers = ({ spec, error }, { name, message }) => (spec ? name.startsWith(spec) : error.test(message));
+const wrong = failed.filter((one) => !EXCEPTIONS.some((exception) => covers(exception, one)));
+const needless = only ? [] : EXCEPTIONS.filter((exception) => !failed.some((one) => covers(exception, one)));
+for (const { name, message } of wrong) print(`FAILED ${name}\n  ${message.split('\n')[0].slice(0, 300)}`);
+for (const { spec, error } of needless) print(`NEEDLESS EXCEPTION ${spec ?? error}`);
+const excepted = failed.length - wrong.length;
+print(`${detail}: ${passed} passed, ${excepted} excepted, ${wrong.length} failed, ${skipped} skipped by the suite`);
+process.exit(passed > 0 && wrong.length + needless.length === 0 ? 0 : 1);

@@ -17,6 +17,7 @@ import { completeMatMul } from './mat-mul.ts';
 import { completeNaN } from './not-a-number.ts';
 import { completePoolGradients } from './pool-gradients.ts';
 import { completeReductions } from './reductions.ts';
+import { completeStrings } from './strings.ts';
 import { completeViaCpu } from './via-cpu.ts';
 
 let done = false;
@@ -34,6 +35,7 @@ export function completeWasm(): void {
   completePoolGradients();
   completeBatchNorm();
   completeGather();
+  completeStrings();
   completeGradients();
   for (const name of [tf.Einsum, tf.Conv3DBackpropInputV2]) completeViaCpu(name);
   accelerateWasm();

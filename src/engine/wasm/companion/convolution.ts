@@ -42,7 +42,9 @@ function forward(x: Info, filter: Info, attrs: Dilated, bench: Bench): Info | un
   const panels = work.reserve(panelBytes(depth, g.outChannels));
   run.packColumns(work.address(filter), panels, depth, g.outChannels, g.outChannels, 0, 0, depth);
   const positions = g.batchSize * g.outHeight * g.outWidth;
-  const pointwise = depth === g.inChannels && positions === g.batchSize * g.inHeight * g.inWidth;
+  // As many positions as pixels are not enough: padding can make up for what a stride leaves out.
+  const inPlace = g.strideHeight === 1 && g.strideWidth === 1 && g.padInfo.top === 0 && g.padInfo.left === 0;
+  const pointwise = inPlace && depth === g.inChannels && positions === g.batchSize * g.inHeight * g.inWidth;
   const [from, to] = [work.address(x), work.address(out)];
   if (pointwise) shareRows(bench, { a: from, panels, c: to, m: positions, k: depth, n: g.outChannels });
   else slide(bench, lookForward(bench, g), { from, panels, to, positions, depth, columns: g.outChannels });
@@ -70,7 +72,7 @@ function inputGradient(inputs: Record<string, Info>, attrs: InputAttrs, bench: B
   const { dy, filter } = inputs as { dy: Info; filter: Info };
   if (!isFloat(dy) || !isFloat(filter) || !channelsLast(attrs)) return undefined;
   const g = geometryOf(attrs.inputShape, filter.shape, attrs);
-  if (sizeOf(g.inShape) === 0 || sizeOf(dy.shape) === 0) return undefined;
+  if (sizeOf(g.inShape) === 0 || sizeOf(dy.shape) === 0 || sizeOf(dy.shape) !== sizeOf(g.outShape)) return undefined;
   const { run, work } = bench;
   const { inChannels, outChannels, batchSize, inHeight, inWidth } = g;
   const out = work.allocate(attrs.inputShape);
