@@ -11,6 +11,7 @@ import { accelerateWasm } from './companion/index.ts';
 import { completeConv2D } from './conv2d.ts';
 import { completeCopies } from './copies.ts';
 import { completeDepthwise } from './depthwise.ts';
+import { completeFused } from './fused.ts';
 import { completeGather } from './gather.ts';
 import { completeGradients } from './gradients.ts';
 import { completeMatMul } from './mat-mul.ts';
@@ -32,6 +33,7 @@ export function completeWasm(): void {
   completeConv2D();
   completeDepthwise();
   completeNaN();
+  completeFused();
   completePoolGradients();
   completeBatchNorm();
   completeGather();

@@ -1,5 +1,6 @@
 /** Convolutions and their gradients on the companion, with dilation, strides and padding in any combination. */
 import * as tf from '../../../core/tf.ts';
+import { finish } from '../fused.ts';
 import type { Info } from '../kernels.ts';
 import { accelerate, type Bench, isFloat, panelBytes, sizeOf } from './accelerate.ts';
 import { END, START } from './arguments.ts';
@@ -13,7 +14,7 @@ import {
   lookBackward,
   lookForward,
 } from './geometry.ts';
-import { finish, shareRows } from './mat-mul.ts';
+import { shareRows } from './mat-mul.ts';
 
 /** Registers the convolution, its gradients and its fused form. */
 export function accelerateConvolution(): void {
