@@ -9,6 +9,8 @@ const STEPS = Number(process.argv[2] ?? 20_000);
 const ROUNDS = 10;
 /** What the heap may grow after the first fifth, in bytes per step; its own noise is half a megabyte. */
 const MOST_PER_STEP = 40;
+/** What resident memory may grow, in bytes. */
+const MOST_RESIDENT = 16e6;
 
 type Batch = { readonly x: tf.Tensor2D; readonly y: tf.Tensor1D };
 
@@ -64,4 +66,5 @@ const [, from] = samples as [Sample, Sample];
 const to = samples.at(-1) as Sample;
 const perStep = (to.heap - from.heap) / (to.step - from.step);
 process.stdout.write(`heap ${perStep.toFixed(1)} bytes per step\n`);
-if (to.tensors !== from.tensors || perStep > MOST_PER_STEP) process.exitCode = 1;
+const grown = to.resident - from.resident > MOST_RESIDENT;
+if (to.tensors !== from.tensors || perStep > MOST_PER_STEP || grown) process.exitCode = 1;

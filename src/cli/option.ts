@@ -113,6 +113,12 @@ export function flag(about: string): OptionSpec<boolean> {
   return { ...spec(about, z.boolean({ error: 'true or false' }), asIs, '', { default: false }) };
 }
 
+/** A flag that may be given a path: `true` without one. Off by default. */
+export function flagOrPath(about: string): OptionSpec<boolean | string> {
+  const schema = z.union([z.boolean(), text('a path')], { error: 'true, false or a path' });
+  return { ...spec<boolean | string>(about, schema, asIs, '[path]', { default: false }) };
+}
+
 /** A flag that is on by default and switched off with `--no-…`; `about` says what that does. */
 export function switchOff(about: string): OptionSpec<boolean> {
   return { ...spec(about, z.boolean({ error: 'true or false' }), asIs, '', { default: true }), negated: true };

@@ -5,6 +5,7 @@ import {
   choice,
   count,
   flag,
+  flagOrPath,
   limit,
   type OptionGroup,
   path,
@@ -165,7 +166,12 @@ export const DISTILLATION = group({
       value: '<ckpt>',
       defaultText: 'one is trained first',
     }),
-    teacherHidden: sizes('hidden layers of a teacher that is trained first', { default: [400, 400] }),
+    teacherModel: choice(['mlp', 'cnn', 'depthwise'])('kind of a teacher that is trained first', {
+      value: '<mlp|cnn|depthwise>',
+      default: 'mlp',
+    }),
+    teacherHidden: sizes('hidden layers of a teacher that is trained first (mlp)', { default: [400, 400] }),
+    teacherChannels: sizes('channels of a teacher that is trained first (cnn, depthwise)', { default: [32, 64] }),
     teacherEpochs: count(1)('epochs of a teacher that is trained first', { default: 10 }),
     temperature: positive('softens the answers of teacher and student', { default: 6 }),
     temperatureSchedule: choice(['constant', 'linear', 'cosine', 'step'])(
@@ -175,7 +181,14 @@ export const DISTILLATION = group({
       },
     ),
     alpha: between(0, 1)('weight of the teacher: 0 labels alone, 1 teacher alone', { default: 0.9 }),
+    cacheTeacher: flagOrPath(
+      'ask the teacher once per image, and keep its logits in this directory (default: teacher-logits in --log-dir)',
+    ),
     baseline: flag('also train the same student without the teacher, for comparison'),
+    sweep: words('many students instead of one: size, task, temperature, or sizes=0.5,0.1,temperatures=2,8 and so on', {
+      value: '<what>',
+    }),
+    seeds: count(1)('runs of each student of a sweep', { default: 3 }),
   },
 });
 

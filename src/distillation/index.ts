@@ -8,6 +8,15 @@ export {
   UncertaintyBalancer,
 } from './balancers/dynamic-balancers.ts';
 export { StaticLossBalancer, SumLossBalancer, type SumLossBalancerOptions } from './balancers/static-balancer.ts';
+export {
+  type CacheTeacherLogitsOptions,
+  cacheTeacherLogits,
+  LogitCache,
+  type LogitCacheHeader,
+  type LogitFormat,
+  type OpenLogitCacheOptions,
+  openLogitCache,
+} from './cache/index.ts';
 export type { ConnectorKind } from './connectors/connector.ts';
 export { type ConvertOptions, convert, exportStudent, restoreStudent } from './convert.ts';
 export { DistillationModule, type DistillationOptions } from './distillation-module.ts';
@@ -26,11 +35,16 @@ export type { ModelStudentOptions } from './model-student.ts';
 export type { AnyDistillationLoss, DistillationCriterion, DistillationPair } from './pairs.ts';
 export {
   type BornAgainOptions,
+  bestClassBias,
   bornAgain,
   type ChainLink,
   type ChainOptions,
   type ChainResult,
+  type ClassBiasOptions,
+  type ClassErrors,
+  type ClassScores,
   type CompressedStudentOptions,
+  classErrors,
   compressedStudent,
   distillChain,
   type FitLink,
@@ -41,22 +55,40 @@ export {
   MutualLearning,
   type MutualLearningOptions,
   mixBatch,
+  shiftClassBias,
   type TeacherAssistantOptions,
   TeacherFreeModel,
   type TeacherFreeModelOptions,
   teacherAssistants,
+  withoutClasses,
 } from './recipes/index.ts';
 export {
   type CalibrationBin,
   type ComparedModel,
   type ComparedModule,
+  type ComputeCost,
+  compareAtEqualCompute,
   type DistillationEvaluationOptions,
   DistillationReport,
+  type EqualComputeEpochsOptions,
+  type EqualComputeOptions,
+  type EqualComputeResult,
+  type EqualComputeRun,
   type Estimate,
   type EvaluatedModel,
+  equalComputeEpochs,
   evaluateDistillation,
   type TextWriter,
 } from './report/index.ts';
+export {
+  runSweep,
+  type SweepOptions,
+  type SweepPoint,
+  SweepReport,
+  type SweepResult,
+  type SweepRow,
+  type SweepRun,
+} from './sweep/index.ts';
 export type { Teacher } from './teachers/as-source.ts';
 export { type CheckTeacherOptions, checkTeacher, type TaughtModule } from './teachers/check-teacher.ts';
 export { type EnsembleOptions, ensembleTeacher } from './teachers/ensemble.ts';

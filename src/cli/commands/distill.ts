@@ -1,17 +1,20 @@
 /** `kelvin distill`: trains a student from a teacher, which is trained first if there is none, and compares them. */
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkpointsIn, readCheckpoint } from '../../checkpoint/store.ts';
+import { readCheckpoint } from '../../checkpoint/store.ts';
 import { withSeed } from '../../core/seed.ts';
+import type { LogitCache } from '../../distillation/cache/index.ts';
 import { DistillationModule } from '../../distillation/distillation-module.ts';
 import { evaluateDistillation } from '../../distillation/report/index.ts';
-import { TemperatureCallback, type TemperatureSchedule } from '../../distillation/temperature/temperature-callback.ts';
+import type { Teacher } from '../../distillation/teachers/as-source.ts';
+import { TemperatureCallback } from '../../distillation/temperature/temperature-callback.ts';
 import type { ImageClassificationModel } from '../../module/image-classification-model.ts';
 import type { LightningModule } from '../../module/lightning-module.ts';
 import { restoreWeights } from '../../module/weights.ts';
 import type { FitResult } from '../../trainer/run-fit.ts';
+import { cachedTeacher } from '../cached-teacher.ts';
 import type { Context } from '../command.ts';
 import { type ImageData, loadData } from '../data.ts';
+import { newestCheckpoint, schedule, timeOf, writeReport } from '../distillation.ts';
 import type { ExitCode } from '../exit.ts';
 import { note, say } from '../io.ts';
 import { architecture, buildClassifier, classifierOptions, savedSettings } from '../model.ts';
@@ -26,20 +29,23 @@ import type {
 import { prepared } from '../setup.ts';
 import { makeTraining, reportTraining, type Training } from '../trainer.ts';
 
-type Settings = DistillationSettings &
+/** What the command takes. */
+export type Settings = DistillationSettings &
   DataSettings &
   ModelSettings &
   TrainerSettings &
   OutputSettings &
   GeneralSettings;
 
-/** Trains a student, compares it with its teacher, and says where everything is. */
-export function distill(settings: Settings, context: Context): Promise<ExitCode> {
+/** Trains a student, compares it with its teacher, and says where everything is; or many students, with `--sweep`. */
+export async function distill(settings: Settings, context: Context): Promise<ExitCode> {
+  if (settings.sweep !== undefined) return (await import('./sweep.ts')).sweep(settings, settings.sweep, context);
   return prepared(settings, async () => {
     const { io } = context;
     const images = await loadData(settings, settings.seed, io);
     const models: ImageClassificationModel[] = [];
     const parts = { trained: 0 };
+    let cache: LogitCache | undefined;
     const told = { logDir: settings.logDir, resumeWith: () => 'kelvin distill --resume, with the options of this run' };
     try {
       const teacher = await loadTeacher(settings, images);
@@ -51,7 +57,8 @@ export function distill(settings: Settings, context: Context): Promise<ExitCode>
         note(io, `The teacher is saved: --teacher ${training.checkpoints.lastModelPath}`);
       }
       const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
-      const student = withSeed(seed, () => makeStudent(settings, images, teacher.model));
+      cache = await cachedTeacher(settings, images, teacher.model, io);
+      const student = withSeed(seed, () => makeStudent(settings, images, cache ?? teacher.model));
       models.push(student);
       const { training, result } = await train(settings, context, images, student, 'student', parts);
       if (result.status === 'interrupted') return reportTraining(training, result, told, io);
@@ -65,17 +72,21 @@ export function distill(settings: Settings, context: Context): Promise<ExitCode>
       }
       const report = await evaluateDistillation(compared, images.test);
       say(io, report.toTable(), '');
+      await writeReport(training, report, io);
       return reportTraining(training, result, told, io);
     } finally {
       for (const model of models) model.dispose();
+      cache?.dispose();
     }
   });
 }
 
-async function loadTeacher(settings: Settings, images: ImageData) {
-  const { teacher: path, teacherHidden } = settings;
+/** The teacher of `--teacher`, or one that is still to be trained. */
+export async function loadTeacher(settings: Settings, images: ImageData) {
+  const { teacher: path, teacherModel, teacherHidden, teacherChannels } = settings;
   if (path === undefined) {
-    const large: ModelSettings = { ...settings, model: 'mlp', hidden: teacherHidden, learningRate: 1e-3 };
+    const layers = { model: teacherModel, hidden: teacherHidden, channels: teacherChannels };
+    const large: ModelSettings = { ...settings, ...layers, learningRate: 1e-3 };
     return { model: buildClassifier(large, images), trained: false };
   }
   const checkpoint = await readCheckpoint(path);
@@ -90,7 +101,7 @@ async function loadTeacher(settings: Settings, images: ImageData) {
   return { model, trained: true };
 }
 
-function makeStudent(settings: Settings, images: ImageData, teacher: ImageClassificationModel): DistillationModule {
+function makeStudent(settings: Settings, images: ImageData, teacher: Teacher): DistillationModule {
   const { alpha, temperature } = settings;
   const student = new DistillationModule({ ...classifierOptions(settings, images), teacher, alpha, temperature });
   student.saveHyperparameters(architecture(settings, images));
@@ -119,33 +130,4 @@ async function train(
   const result = await training.trainer.fit(model, { train: images.train(), val: images.val, ckptPath });
   parts.trained = ckptPath !== undefined && result.status !== 'interrupted' ? await timeOf(ckptPath) : Date.now();
   return { training, result };
-}
-
-/** The newest checkpoint of the newest version that has any. One older than the part before it is of another distillation. */
-async function newestCheckpoint(directory: string): Promise<{ path: string; time: number } | undefined> {
-  const versions = (await readdir(directory).catch(() => [])).flatMap(
-    (name) => /^version_(\d+)$/.exec(name)?.[1] ?? [],
-  );
-  for (const version of versions.map(Number).sort((a, b) => b - a)) {
-    const [path] = await checkpointsIn(join(directory, `version_${version}`, 'checkpoints'));
-    if (path !== undefined) return { path, time: await timeOf(path) };
-  }
-  return undefined;
-}
-
-const timeOf = async (path: string): Promise<number> => (await stat(path)).mtimeMs;
-
-/** From the temperature down to 1; `step` halves it five times over the run. */
-function schedule({ temperature, temperatureSchedule, maxEpochs }: Settings): TemperatureSchedule {
-  switch (temperatureSchedule) {
-    case 'constant':
-      return { schedule: 'constant', value: temperature };
-    case 'linear':
-    case 'cosine':
-      return { schedule: temperatureSchedule, start: temperature };
-    case 'step':
-      return { schedule: 'step', start: temperature, every: Math.max(1, Math.ceil(maxEpochs / 5)) };
-    default:
-      return temperatureSchedule satisfies never;
-  }
 }
