@@ -61,7 +61,7 @@ describe('convolution', () => {
 
   it('refuses an output gradient that is too small, instead of reading beyond it', () => {
     const convolve = () =>
-      tf.conv2dTranspose(tf.zeros([1, 1, 1]), tf.zeros([1, 1, 1, 1]), [3, 3, 1], 1, 'same').dispose();
+      tf.conv2dTranspose(tf.tensor3d([1], [1, 1, 1]), tf.tensor4d([1], [1, 1, 1, 1]), [3, 3, 1], 1, 'same');
     expect(() => tf.tidy(convolve)).toThrow(/output gradient of shape/);
   });
 
