@@ -1,8 +1,10 @@
 /** All options of the command line, in groups. Configuration files take the same names. */
 import { ENGINE_NAMES } from '../engine/types.ts';
+import { VIEW_KINDS } from '../module/view-kinds.ts';
 import {
   between,
   choice,
+  choices,
   count,
   flag,
   flagOrPath,
@@ -12,6 +14,7 @@ import {
   positive,
   repeated,
   sizes,
+  source,
   switchOff,
   time,
   words,
@@ -57,14 +60,31 @@ export const NATIVE = group({
   },
 });
 
+/** The names that `--augment` takes. */
+export const AUGMENTATIONS = ['flip', 'vflip', 'rotate', 'affine', 'crop', 'color', 'erase', 'randaugment'] as const;
+
 export const DATA = group({
   title: 'Data:',
   section: 'data',
   options: {
-    data: choice(['mnist', 'digits', 'idx'])(
-      'mnist: handwritten digits, fetched once; digits: drawn by Kelvin itself; idx: four idx files in --data-dir',
-      { value: '<name>', defaultText: 'mnist, or digits when MNIST cannot be had' },
+    data: source(
+      'mnist: handwritten digits, fetched once; digits: drawn by Kelvin itself; idx: four idx files in --data-dir; ' +
+        'cifar10[:DIR], cifar100[:DIR]; folder:DIR, a folder per class; csv:FILE, a table of the images in --images',
+      { defaultText: 'mnist, or digits when MNIST cannot be had' },
     ),
+    images: path('folder of the images (csv only)'),
+    id: words('column that names the image (csv only)', { value: '<column>', defaultText: 'the first' }),
+    label: words('column of the label (csv only); predict does without', { value: '<column>' }),
+    size: count(1)('height and width that images are brought to (csv, folder)', {
+      defaultText: "the checkpoint's, else 64",
+    }),
+    fit: choice(['crop', 'letterbox', 'stretch'])('how they are brought to it', { default: 'crop' }),
+    testSplit: between(0, 1)('part that is kept for testing (csv, folder without train and test)', { default: 0.1 }),
+    classWeights: choice(['none', 'balanced'])('weigh rare classes as much as common ones', { default: 'none' }),
+    augment: choices(AUGMENTATIONS)(`change training images at random: ${AUGMENTATIONS.join(', ')}`, {
+      defaultText: 'none',
+    }),
+    workers: count()('workers that read and augment images', { default: 0 }),
     dataDir: path('directory of the data files', { defaultText: 'KELVIN_DATA_DIR, then the user cache' }),
     classes: count(2)('number of classes (idx only)', { default: 10 }),
     batchSize: count(1)('images per batch', { default: 128 }),
@@ -148,6 +168,9 @@ export const EVALUATION = group({
   section: undefined,
   options: {
     ckpt: path('checkpoint with the weights; the built-in model is rebuilt from it', { value: '<ckpt>' }),
+    views: choices(VIEW_KINDS)(`average over views of each image (built-in model): ${VIEW_KINDS.join(', ')}`, {
+      default: ['identity'],
+    }),
     limitTestBatches: limit('batches to use: a count or a percentage', { default: '100%' }),
   },
 });
