@@ -1,6 +1,6 @@
 /**
  * What a cached teacher costs: `npm run bench:cache`. Epochs of a student learning from labels alone, from a cache of its
- * teacher's logits too, and from the teacher itself (784-1200-1200-10), alternating within one process, on images of
+ * teacher's logits too, from a constant teacher, and from the teacher itself (784-1200-1200-10), alternating within one process, on images of
  * 28 by 28 in batches of 128. Prints medians, and the ratios of neighbouring runs. HIDDEN, EPOCHS and ROUNDS in the
  * environment change the student and the length; `CLOCK=cpu` counts this process's processor time.
  */
@@ -16,6 +16,7 @@ import {
   mlp,
   startEngine,
   type Teacher,
+  type TeacherSource,
   Trainer,
   tf,
 } from 'kelvin';
@@ -59,8 +60,16 @@ async function epoch(teacher?: Teacher): Promise<number> {
   return elapsed / EPOCHS;
 }
 
+/** Always the same logits: what is left is the cost of the loss. */
+const constant: TeacherSource = {
+  name: 'constant',
+  classes: 10,
+  outputs: (x) => new Map([['', tf.zeros([x.shape[0] as number, 10])]]),
+};
+
 const configurations: Record<string, () => Promise<number>> = {
   'labels alone': () => epoch(),
+  'a constant teacher': () => epoch(constant),
   ...Object.fromEntries(Object.entries(caches).map(([name, cache]) => [name, () => epoch(cache)])),
   'the teacher itself': () => epoch(large),
 };

@@ -83,6 +83,10 @@ describe('writing', () => {
     expect(await messageFrom(() => cacheTeacherLogits(teacher, loaderOf(), half))).toMatch(/\[other-format\]/);
     (await cacheTeacherLogits(teacher, loaderOf(), { ...half, overwrite: true })).dispose();
     expect((await openLogitCache(file)).header).toMatchObject({ format: 'fp16', classes: 5, ids: 50, epochs: 1 });
+    const many = { file: `${file}.many`, format: { topK: 6 } };
+    expect(await messageFrom(() => cacheTeacherLogits(teacher, loaderOf(), many))).toMatch(/at most 5.* got 6/);
+    const empty = new DataLoader({ length: 0, get: () => ({}) });
+    expect(await messageFrom(() => cacheTeacherLogits(teacher, empty, many))).toMatch(/empty-loader/);
     const unknown = { file, fromat: 'fp16' } as never;
     expect(await messageFrom(() => cacheTeacherLogits(teacher, loaderOf(), unknown))).toMatch(/did you mean `format`/);
   });

@@ -4,17 +4,13 @@ import { z } from 'zod';
 import { ConfigError, show } from '../../core/errors.ts';
 import { flag, oneOf, parseOptions, positiveNumber, text, wholeNumber } from '../../core/options.ts';
 import { disposeTensors } from '../../core/tensors.ts';
-import * as tf from '../../core/tf.ts';
-import { UNCHANGED } from '../../data/augmentation-name.ts';
-import { type BatchViews, viewsOf } from '../../data/batch-views.ts';
 import { DataLoader } from '../../data/data-loader.ts';
 import { sampleIdOf } from '../../data/dataset.ts';
-import { checkAreLogits } from '../teachers/check-logits.ts';
 import { loadTeacher, type TeacherSpec } from '../teachers/load-teacher.ts';
 import type { TeacherSource } from '../teachers/source.ts';
+import { type Answer, ask } from './ask-teacher.ts';
 import { CacheWriter } from './cache-writer.ts';
-import { noViews, otherThan } from './errors.ts';
-import { idsOf, type LogitCacheHeader } from './header.ts';
+import { type Description, descriptionOf, differenceOf } from './description.ts';
 import { type LogitCache, openLogitCache } from './logit-cache.ts';
 import type { LogitFormat } from './record.ts';
 
@@ -102,42 +98,6 @@ export async function cacheTeacherLogits(
 }
 
 type Parsed = z.output<typeof schema>;
-/** All that is known before the teacher has been asked. */
-type Description = Omit<LogitCacheHeader, 'classes'>;
-
-function descriptionOf(source: TeacherSource, loader: DataLoader, options: Parsed): Description {
-  const { dataset, augmentation, seed } = loader;
-  const { epochs, format, temperature, input } = options;
-  const augmented = augmentation !== UNCHANGED;
-  return {
-    teacher: { name: source.name, sha256: source.fingerprint?.() ?? null },
-    augmentation,
-    seed: augmented ? seed : null,
-    epochs: augmented ? epochs : 1,
-    input,
-    format,
-    temperature,
-    ids: idsOf(Array.from({ length: dataset.length }, (_, index) => sampleIdOf(dataset, index))),
-  };
-}
-
-/** The error that says in what a file is of something else. */
-function differenceOf(file: string, cached: LogitCacheHeader, given: Description): Error | undefined {
-  const differ = (what: Parameters<typeof otherThan>[1], pick: (of: Description) => unknown): Error | undefined =>
-    JSON.stringify(pick(cached)) === JSON.stringify(pick(given))
-      ? undefined
-      : otherThan(file, what, { cached: pick(cached), given: pick(given) });
-  return (
-    differ('teacher', ({ teacher }) => teacher.sha256 ?? teacher.name) ??
-    differ('augmentation', ({ augmentation, input }) =>
-      input === 'x' ? augmentation : `${augmentation} of ${input}`,
-    ) ??
-    differ('seed', ({ seed }) => seed) ??
-    differ('views', ({ epochs }) => epochs) ??
-    differ('samples', ({ ids }) => ids) ??
-    differ('format', ({ format, temperature }) => JSON.stringify({ format, temperature }))
-  );
-}
 
 async function write(source: TeacherSource, loader: DataLoader, known: Description, options: Parsed): Promise<void> {
   const { file, input, temperature, onProgress } = options;
@@ -146,7 +106,9 @@ async function write(source: TeacherSource, loader: DataLoader, known: Descripti
   const ordered = loader.inOrder();
   const { batchSize } = ordered;
   const answer = (batch: unknown): Promise<Answer> => ask(source, batch, { input, temperature });
+  if (samples === 0) throw emptyLoader();
   const classes = source.classes ?? (await classesOf(ordered, answer));
+  if (typeof known.format === 'object' && known.format.topK > classes) throw tooMany(known.format.topK, classes);
   const writer = await CacheWriter.open(file, { ...known, classes });
   try {
     const { records } = writer;
@@ -159,9 +121,8 @@ async function write(source: TeacherSource, loader: DataLoader, known: Descripti
       for await (const batch of ordered) {
         const count = Math.min(batchSize, samples - row);
         const bytes = Buffer.alloc(count * writer.codec.size);
-        const { logits, views } = await answer(batch).finally(() => disposeTensors(batch));
-        if (logits.length !== views.ids.length * classes)
-          throw otherClasses(source, classes, logits.length / views.ids.length);
+        const { logits, views, classes: given } = await answer(batch).finally(() => disposeTensors(batch));
+        if (given !== classes) throw otherClasses(source, classes, given);
         const rows = new Map(views.ids.map((id, at) => [id, at]));
         for (let i = 0; i < count; i++) {
           const at = rows.get(sampleIdOf(loader.dataset, row + i));
@@ -181,39 +142,13 @@ async function write(source: TeacherSource, loader: DataLoader, known: Descripti
   }
 }
 
-/** What a teacher said of a batch. */
-interface Answer {
-  readonly logits: Float32Array;
-  readonly views: BatchViews;
-}
-
-async function ask(
-  source: TeacherSource,
-  batch: unknown,
-  { input, temperature }: { input: string; temperature: number },
-): Promise<Answer> {
-  const views = viewsOf(batch);
-  const x = (batch as Record<string, unknown> | undefined)?.[input];
-  if (views === undefined) throw noViews();
-  if (!(x instanceof tf.Tensor)) throw noColumn(input, batch);
-  await source.prepare?.(batch, 0);
-  const logits = tf.tidy(() => source.outputs(x, [''], { batch, temperature }).get('') as tf.Tensor);
-  try {
-    if (logits.rank !== 2 || logits.shape[0] !== views.ids.length) throw noLogits(views.ids.length, logits.shape);
-    checkAreLogits('The teacher', logits);
-    return { logits: (await logits.data()) as Float32Array, views };
-  } finally {
-    logits.dispose();
-  }
-}
-
 /** Asks once, of a teacher that does not know how many classes it tells apart. */
 async function classesOf(loader: DataLoader, answer: (batch: unknown) => Promise<Answer>): Promise<number> {
   for await (const batch of loader) {
-    const { logits, views } = await answer(batch).finally(() => disposeTensors(batch));
-    return logits.length / views.ids.length;
+    const { classes } = await answer(batch).finally(() => disposeTensors(batch));
+    return classes;
   }
-  throw new ConfigError('cacheTeacherLogits: the loader', { code: 'empty-loader', expected: 'at least one batch' });
+  throw emptyLoader();
 }
 
 const notALoader = (got: unknown): ConfigError =>
@@ -224,18 +159,14 @@ const notALoader = (got: unknown): ConfigError =>
     help: 'cache each loader on its own; a stream cannot be cached',
   });
 
-const noColumn = (input: string, batch: unknown): ConfigError =>
-  new ConfigError('cacheTeacherLogits: option `input`', {
-    code: 'invalid-option',
-    expected: `a column of the batch, which has ${Object.keys(batch ?? {}).join(', ')}`,
-    got: show(input),
-  });
+const emptyLoader = (): ConfigError =>
+  new ConfigError('cacheTeacherLogits: the loader', { code: 'empty-loader', expected: 'at least one sample' });
 
-const noLogits = (rows: number, shape: readonly number[]): ConfigError =>
-  new ConfigError('cacheTeacherLogits: the teacher', {
-    code: 'invalid-teacher',
-    expected: `logits of shape [${rows}, classes]`,
-    got: `[${shape}]`,
+const tooMany = (topK: number, classes: number): ConfigError =>
+  new ConfigError('cacheTeacherLogits: option `format.topK`', {
+    code: 'invalid-option',
+    expected: `at most ${classes}, as many as there are classes`,
+    got: String(topK),
   });
 
 const otherClasses = (source: TeacherSource, expected: number, got: number): ConfigError =>
