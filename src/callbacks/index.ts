@@ -5,6 +5,7 @@ export { ConfusionMatrixLogger, type ConfusionMatrixLoggerOptions } from './conf
 export { DeviceStatsMonitor, type DeviceStatsMonitorOptions } from './device-stats-monitor.ts';
 export { EarlyStopping, type EarlyStoppingOptions } from './early-stopping.ts';
 export { EMAWeightAveraging, type EMAWeightAveragingOptions } from './ema-weight-averaging.ts';
+export { EpochMetricLogger, type NamedMetrics } from './epoch-metric-logger.ts';
 export type { EventCount, EventFilter } from './event-filter.ts';
 export { after, before, every, filtered, type HookFunction, once } from './filtered.ts';
 export { GradientAccumulationScheduler } from './gradient-accumulation-scheduler.ts';

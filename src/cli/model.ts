@@ -23,17 +23,13 @@ export function classifierOptions(
   settings: ModelSettings,
   { shape, classes }: ModelInterface,
 ): ImageClassificationOptions {
+  return { ...trainingOptions(settings), encoder: encoder(settings, shape), classes };
+}
+
+/** Those of them that say how it is trained. */
+export function trainingOptions(settings: ModelSettings): Omit<ImageClassificationOptions, 'encoder' | 'classes'> {
   const { learningRate, optimizer, weightDecay, lrSchedule, warmupSteps, labelSmoothing } = settings;
-  return {
-    encoder: encoder(settings, shape),
-    classes,
-    learningRate,
-    optimizer,
-    weightDecay,
-    lrSchedule,
-    warmupSteps,
-    labelSmoothing,
-  };
+  return { learningRate, optimizer, weightDecay, lrSchedule, warmupSteps, labelSmoothing };
 }
 
 /** What a checkpoint has to hold so that {@link rebuild} can do its work. */

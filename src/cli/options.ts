@@ -177,6 +177,10 @@ export const DISTILLATION = group({
     ),
     alpha: between(0, 1)('weight of the teacher: 0 labels alone, 1 teacher alone', { default: 0.9 }),
     baseline: flag('also train the same student without the teacher, for comparison'),
+    sweep: words('many students instead of one: size, task, temperature, or sizes=0.5,0.1,temperatures=2,8 and so on', {
+      value: '<what>',
+    }),
+    seeds: count(1)('runs of each student of a sweep', { default: 3 }),
   },
 });
 

@@ -69,6 +69,7 @@ const distill = define({
   examples: [
     'kelvin distill --teacher runs/fit/version_0/checkpoints/last.ckpt --hidden 32',
     'kelvin distill --data digits --baseline',
+    'kelvin distill --data digits --sweep size',
   ],
   run: async (settings, context) => (await import('./commands/distill.ts')).distill(settings, context),
 });

@@ -15,6 +15,7 @@ import type { EvaluationSettings, GeneralSettings, OutputSettings, TrainerSettin
 export interface Training {
   readonly trainer: Trainer;
   readonly checkpoints: ModelCheckpoint;
+  readonly logger: TensorBoardLogger;
 }
 
 /** What {@link makeTraining} has to know besides the options. */
@@ -36,6 +37,7 @@ export function makeTraining(
   const { limitTrainBatches, limitValBatches, valCheckInterval, checkValEveryNEpoch, logEveryNSteps } = settings;
   const best = monitor === undefined ? {} : { monitor, mode: 'max' as const };
   const checkpoints = new ModelCheckpoint({ ...best, saveLast: true });
+  const logger = new TensorBoardLogger(settings.logDir, { name });
   const trainer = new Trainer({
     maxEpochs,
     maxSteps,
@@ -49,11 +51,11 @@ export function makeTraining(
     checkValEveryNEpoch,
     logEveryNSteps,
     fastDevRun: settings.fastDevRun,
-    logger: new TensorBoardLogger(settings.logDir, { name }),
+    logger,
     callbacks: [new ModelSummary({ stream: io.stderr }), ...progressBar(settings, io), checkpoints, ...callbacks],
     enableProgressBar: settings.progress,
   });
-  return { trainer, checkpoints };
+  return { trainer, checkpoints, logger };
 }
 
 /** Makes the trainer of `validate`, `test` and `predict`. */

@@ -1,4 +1,5 @@
 /** Data sets and loaders: the public names of this folder, which are also the subpath `kelvin/data`. */
+export * from './augment/index.ts';
 export { collate } from './collate.ts';
 export { type CombinedBatch, CombinedLoader, type CombinedMode } from './combined-loader.ts';
 export { DataLoader, type DataLoaderState } from './data-loader.ts';

@@ -26,11 +26,16 @@ export type { ModelStudentOptions } from './model-student.ts';
 export type { AnyDistillationLoss, DistillationCriterion, DistillationPair } from './pairs.ts';
 export {
   type BornAgainOptions,
+  bestClassBias,
   bornAgain,
   type ChainLink,
   type ChainOptions,
   type ChainResult,
+  type ClassBiasOptions,
+  type ClassErrors,
+  type ClassScores,
   type CompressedStudentOptions,
+  classErrors,
   compressedStudent,
   distillChain,
   type FitLink,
@@ -41,22 +46,40 @@ export {
   MutualLearning,
   type MutualLearningOptions,
   mixBatch,
+  shiftClassBias,
   type TeacherAssistantOptions,
   TeacherFreeModel,
   type TeacherFreeModelOptions,
   teacherAssistants,
+  withoutClasses,
 } from './recipes/index.ts';
 export {
   type CalibrationBin,
   type ComparedModel,
   type ComparedModule,
+  type ComputeCost,
+  compareAtEqualCompute,
   type DistillationEvaluationOptions,
   DistillationReport,
+  type EqualComputeEpochsOptions,
+  type EqualComputeOptions,
+  type EqualComputeResult,
+  type EqualComputeRun,
   type Estimate,
   type EvaluatedModel,
+  equalComputeEpochs,
   evaluateDistillation,
   type TextWriter,
 } from './report/index.ts';
+export {
+  runSweep,
+  type SweepOptions,
+  type SweepPoint,
+  SweepReport,
+  type SweepResult,
+  type SweepRow,
+  type SweepRun,
+} from './sweep/index.ts';
 export type { Teacher } from './teachers/as-source.ts';
 export { type CheckTeacherOptions, checkTeacher, type TaughtModule } from './teachers/check-teacher.ts';
 export { type EnsembleOptions, ensembleTeacher } from './teachers/ensemble.ts';

@@ -1,4 +1,5 @@
 /** The losses, as the `losses` namespace of the package. */
+export { balancedClassWeights } from './class-weights.ts';
 export { type CrossEntropyOptions, crossEntropy } from './cross-entropy.ts';
 export {
   type CorrelationOptions,
@@ -32,7 +33,9 @@ export {
   type TeacherFreeOptions,
   teacherFreeRegularization,
 } from './distillation/targets.ts';
+export { type FocalLossOptions, focalLoss } from './focal.ts';
 export { type KLDivergenceOptions, type KLReduction, klDivergence } from './kl-divergence.ts';
 export { checkLabels } from './labels.ts';
+export { type OrdinalOptions, ordinalTargets } from './ordinal.ts';
 export type { LossReduction } from './reduce.ts';
 export { binaryCrossEntropy, type ElementwiseLossOptions, mse } from './regression.ts';

@@ -5,8 +5,7 @@
 import { CheckpointError } from '../core/errors.ts';
 import * as tf from '../core/tf.ts';
 import { binnedGaps, binsOf, type CalibrationOptions } from './calibration.ts';
-import { confusionMatrix } from './confusion.ts';
-import { checkClasses, checkPair, hits } from './inputs.ts';
+import { checkPair, hits } from './inputs.ts';
 
 /** The saved state of a metric: plain data. */
 export type EpochMetricState = { readonly samples: number; readonly counts: readonly number[] };
@@ -98,28 +97,6 @@ export class Accuracy extends EpochMetric<number> {
   /** From 0 to 1; NaN without samples. */
   compute(): number {
     return (this.counts[0] as number) / this.samples;
-  }
-}
-
-/** How often each class was taken for each: rows are the true classes, columns the predicted ones. */
-export class ConfusionMatrix extends EpochMetric<number[][]> {
-  readonly classes: number;
-
-  /** @throws ConfigError for a wrong number of classes */
-  constructor(classes: number) {
-    checkClasses('ConfusionMatrix', classes);
-    super(classes * classes);
-    this.classes = classes;
-  }
-
-  protected measure(predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor {
-    return confusionMatrix(predictions, labels, this.classes);
-  }
-
-  /** Counts by true class and predicted class. */
-  compute(): number[][] {
-    const { classes, counts } = this;
-    return Array.from({ length: classes }, (_, row) => [...counts.subarray(row * classes, (row + 1) * classes)]);
   }
 }
 

@@ -1,17 +1,19 @@
 /** A ready-made image classifier: an encoder, a linear head, cross-entropy, and the metrics everybody looks at. */
 import { z } from 'zod';
-import { DataError } from '../core/errors.ts';
+import { ConfigError, DataError } from '../core/errors.ts';
 import { anyThat, numberBetween, oneOf, parseOptions, positiveNumber, wholeNumber } from '../core/options.ts';
 import { onHost } from '../core/recording.ts';
 import * as tf from '../core/tf.ts';
 import { readsAreCheap } from '../engine/info.ts';
 import { crossEntropy } from '../losses/cross-entropy.ts';
+import { focalLoss } from '../losses/focal.ts';
 import { checkLabels } from '../losses/labels.ts';
 import { accuracy } from '../metrics/accuracy.ts';
 import { Adam, AdamW, cosineWithWarmup, type Optimizer, SGD } from '../optim/index.ts';
 import { LightningModule } from './lightning-module.ts';
 import type { StepResult } from './module-host.ts';
 import type { ConfiguredOptimizers } from './optimizer-config.ts';
+import { testTimeAugmentation, VIEW_KINDS, type ViewKind } from './test-time-augmentation.ts';
 
 /** A batch of images with their labels. */
 export interface ImageBatch {
@@ -43,6 +45,12 @@ export interface ImageClassificationOptions {
   warmupSteps?: number | undefined;
   /** Label smoothing of the cross-entropy. Default 0. */
   labelSmoothing?: number | undefined;
+  /** One weight per class in the training loss; see `losses.balancedClassWeights`. Default: all alike. */
+  classWeights?: readonly number[] | undefined;
+  /** Trains with the focal loss of this gamma instead of cross-entropy. Default 0: cross-entropy. */
+  focalGamma?: number | undefined;
+  /** Test and predict with the mean over these views of each image. Default `['identity']`. */
+  testViews?: readonly ViewKind[] | undefined;
 }
 
 const schema = z.strictObject({
@@ -56,6 +64,15 @@ const schema = z.strictObject({
   lrSchedule: oneOf('cosine', 'constant').default('cosine'),
   warmupSteps: wholeNumber(0).default(0),
   labelSmoothing: numberBetween(0, 1).default(0),
+  classWeights: z
+    .array(numberBetween(0, Number.MAX_VALUE), { error: 'a list with one number per class' })
+    .readonly()
+    .optional(),
+  focalGamma: numberBetween(0, Number.POSITIVE_INFINITY).default(0),
+  testViews: z
+    .array(oneOf(...VIEW_KINDS), { error: 'a list of views' })
+    .readonly()
+    .default(['identity']),
 });
 
 /**
@@ -72,6 +89,8 @@ const schema = z.strictObject({
 export class ImageClassificationModel extends LightningModule<ImageBatch> {
   readonly net: tf.LayersModel;
   readonly classes: number;
+  /** The views whose mean `testStep` and `predictStep` take. May be changed. */
+  testViews: readonly ViewKind[];
   protected readonly settings: Omit<z.output<typeof schema>, 'encoder'>;
 
   constructor(options: ImageClassificationOptions) {
@@ -79,6 +98,8 @@ export class ImageClassificationModel extends LightningModule<ImageBatch> {
     const { encoder, ...settings } = parseOptions('ImageClassificationModel', schema, options);
     this.settings = settings;
     this.classes = settings.classes;
+    this.testViews = settings.testViews;
+    checkWeights(settings);
     this.net = settings.head === 'none' ? encoder : withHead(encoder, settings.classes);
     this.saveHyperparameters(settings);
   }
@@ -107,7 +128,7 @@ export class ImageClassificationModel extends LightningModule<ImageBatch> {
 
   /** Class probabilities `[batch, classes]`. */
   override predictStep(batch: ImageBatch): tf.Tensor {
-    return tf.softmax(this.forward(batch.x));
+    return this.#probabilities(batch.x);
   }
 
   override configureOptimizers(): ConfiguredOptimizers {
@@ -120,9 +141,25 @@ export class ImageClassificationModel extends LightningModule<ImageBatch> {
     return { optimizer, lrScheduler: { scheduler, interval: 'step' } };
   }
 
-  /** The training loss: cross-entropy of logits with labels. */
+  /** The training loss: cross-entropy of logits with labels, or focal loss, with the weights of the classes. */
   protected loss(logits: tf.Tensor2D, y: tf.Tensor): tf.Scalar {
-    return crossEntropy(logits, y, { labelSmoothing: this.training ? this.settings.labelSmoothing : 0 }) as tf.Scalar;
+    if (!this.training) return crossEntropy(logits, y);
+    const { labelSmoothing, classWeights, focalGamma } = this.settings;
+    return tf.tidy(() => {
+      const weight = classWeights && tf.tensor1d(classWeights as number[]);
+      if (focalGamma > 0) return focalLoss(logits, y, { gamma: focalGamma, weight });
+      return crossEntropy(logits, y, { labelSmoothing, weight });
+    });
+  }
+
+  #probabilities(x: tf.Tensor): tf.Tensor2D {
+    if (this.#seesOnce) return tf.softmax(this.forward(x));
+    return testTimeAugmentation((view) => this.forward(view), this.testViews)(x as tf.Tensor4D);
+  }
+
+  /** Whether images are shown as they are. */
+  get #seesOnce(): boolean {
+    return this.testViews.length === 1 && this.testViews[0] === 'identity';
   }
 
   /** Looks for labels out of range: in every batch where reading them is cheap, else in the first of each epoch. */
@@ -135,7 +172,9 @@ export class ImageClassificationModel extends LightningModule<ImageBatch> {
 
   #evaluate(prefix: 'val' | 'test', batch: ImageBatch, batchIdx: number): { logits: tf.Tensor2D } {
     this.checkBatch(batch, batchIdx);
-    const logits = this.forward(batch.x);
+    const plain = prefix === 'val' || this.#seesOnce;
+    // The logarithm of probabilities is a set of logits that has them.
+    const logits = plain ? this.forward(batch.x) : logOf(this.#probabilities(batch.x));
     const labels = batch.y.rank === 1 ? batch.y : tf.argMax(batch.y, 1);
     this.log(`${prefix}_loss`, crossEntropy(logits, batch.y) as tf.Scalar);
     this.log(`${prefix}_acc`, accuracy(logits, labels as tf.Tensor1D), { progBar: true });
@@ -168,6 +207,23 @@ export class ImageClassificationModel extends LightningModule<ImageBatch> {
       help: 'reshape the images in the dataset, or build the encoder for this shape',
     });
   }
+}
+
+const logOf = (probabilities: tf.Tensor2D): tf.Tensor2D => tf.log(tf.maximum(probabilities, 1e-30)) as tf.Tensor2D;
+
+function checkWeights({
+  classWeights,
+  classes,
+}: {
+  classWeights?: readonly number[] | undefined;
+  classes: number;
+}): void {
+  if (classWeights === undefined || classWeights.length === classes) return;
+  throw new ConfigError('ImageClassificationModel: `classWeights`', {
+    code: 'invalid-option',
+    expected: `${classes} numbers, one per class`,
+    got: `${classWeights.length}`,
+  });
 }
 
 function withHead(encoder: tf.LayersModel, classes: number): tf.LayersModel {

@@ -1,5 +1,6 @@
 /** The evaluation loop: validation, within `fit` and on its own, the sanity check before training, and test. */
 
+import type { LogHook } from '../core/hooks.ts';
 import { globalRandom, withIsolatedRandom } from '../core/seed.ts';
 import { disposeTensors } from '../core/tensors.ts';
 import { rememberModes } from '../module/lifecycle.ts';
@@ -124,10 +125,13 @@ async function evaluateSource(
     try {
       desk.atBatch(batch, stamp, suffix);
       await hooks.fire(`${kind}BatchStart`, batch, batchIdx, dataloaderIdx);
-      output = runStep(session, stepName, () => module[stepName]?.(batch as never, batchIdx, dataloaderIdx));
+      const step = (): unknown =>
+        runStep(session, stepName, () => module[stepName]?.(batch as never, batchIdx, dataloaderIdx));
+      const evaluated = { name: stepName as LogHook, batch, batchIdx, dataloaderIdx };
+      output = session.compiled === undefined ? step() : session.compiled.evaluation.step(evaluated, step);
       await hooks.fire(`${kind}BatchEnd`, output, batch, batchIdx, dataloaderIdx);
-      const step = kind === 'validation' ? progress.validationBatches : stamp;
-      desk.write(book.stepRow(stamp), { ...session.rowPlace(step), epoch: undefined });
+      const row = kind === 'validation' ? progress.validationBatches : stamp;
+      desk.write(book.stepRow(stamp), { ...session.rowPlace(row), epoch: undefined });
       stamp++;
       if (kind === 'validation' && !session.sanityChecking) progress.validationBatches++;
     } finally {

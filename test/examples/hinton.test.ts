@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { DataError, drawnDigits } from 'kelvin';
 import { afterAll, expect, test } from 'vitest';
 import { runExperiment } from '../../src/examples/distillation/hinton/experiment.ts';
-import { bestBias, errorsOf } from '../../src/examples/distillation/hinton/logits.ts';
 import { QUICK } from '../../src/examples/distillation/hinton/plan.ts';
 import { errorCurves, sweepTable, tableOf, temperatureCurve } from '../../src/examples/distillation/hinton/report.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
@@ -50,23 +49,4 @@ test('every run of the plan is made once, and reported', async () => {
   }
 
   await expect(run({ ...QUICK, temperature: 4 })).rejects.toThrow(DataError);
-});
-
-test('the bias of a digit that is never said is raised to where it costs least', () => {
-  // Threes are said to be eights by a margin of 2; one eight is certain by 4, another by 1.
-  const rows = [
-    { label: 3, logits: { 3: 0, 8: 2 } },
-    { label: 3, logits: { 3: 0, 8: 2.1 } },
-    { label: 8, logits: { 3: 0, 8: 4 } },
-    { label: 8, logits: { 3: 0, 8: 1 } },
-  ];
-  const values = new Float32Array(40).fill(-20);
-  rows.forEach(({ logits }, row) => {
-    for (const [digit, value] of Object.entries(logits)) values[10 * row + Number(digit)] = value;
-  });
-  const logits = { values, labels: rows.map(({ label }) => label) };
-  expect(errorsOf(logits)).toEqual({ all: 2, byDigit: [0, 0, 0, 2, 0, 0, 0, 0, 0, 0] });
-  const bias = bestBias(logits, [3]);
-  expect(bias).toBe(2.25);
-  expect(errorsOf(logits, { 3: bias })).toEqual({ all: 1, byDigit: [0, 0, 0, 0, 0, 0, 0, 0, 1, 0] });
 });

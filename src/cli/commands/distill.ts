@@ -1,17 +1,17 @@
 /** `kelvin distill`: trains a student from a teacher, which is trained first if there is none, and compares them. */
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkpointsIn, readCheckpoint } from '../../checkpoint/store.ts';
+import { readCheckpoint } from '../../checkpoint/store.ts';
 import { withSeed } from '../../core/seed.ts';
 import { DistillationModule } from '../../distillation/distillation-module.ts';
 import { evaluateDistillation } from '../../distillation/report/index.ts';
-import { TemperatureCallback, type TemperatureSchedule } from '../../distillation/temperature/temperature-callback.ts';
+import { TemperatureCallback } from '../../distillation/temperature/temperature-callback.ts';
 import type { ImageClassificationModel } from '../../module/image-classification-model.ts';
 import type { LightningModule } from '../../module/lightning-module.ts';
 import { restoreWeights } from '../../module/weights.ts';
 import type { FitResult } from '../../trainer/run-fit.ts';
 import type { Context } from '../command.ts';
 import { type ImageData, loadData } from '../data.ts';
+import { newestCheckpoint, schedule, timeOf, writeReport } from '../distillation.ts';
 import type { ExitCode } from '../exit.ts';
 import { note, say } from '../io.ts';
 import { architecture, buildClassifier, classifierOptions, savedSettings } from '../model.ts';
@@ -26,15 +26,17 @@ import type {
 import { prepared } from '../setup.ts';
 import { makeTraining, reportTraining, type Training } from '../trainer.ts';
 
-type Settings = DistillationSettings &
+/** What the command takes. */
+export type Settings = DistillationSettings &
   DataSettings &
   ModelSettings &
   TrainerSettings &
   OutputSettings &
   GeneralSettings;
 
-/** Trains a student, compares it with its teacher, and says where everything is. */
-export function distill(settings: Settings, context: Context): Promise<ExitCode> {
+/** Trains a student, compares it with its teacher, and says where everything is; or many students, with `--sweep`. */
+export async function distill(settings: Settings, context: Context): Promise<ExitCode> {
+  if (settings.sweep !== undefined) return (await import('./sweep.ts')).sweep(settings, settings.sweep, context);
   return prepared(settings, async () => {
     const { io } = context;
     const images = await loadData(settings, settings.seed, io);
@@ -65,6 +67,7 @@ export function distill(settings: Settings, context: Context): Promise<ExitCode>
       }
       const report = await evaluateDistillation(compared, images.test);
       say(io, report.toTable(), '');
+      await writeReport(training, report, io);
       return reportTraining(training, result, told, io);
     } finally {
       for (const model of models) model.dispose();
@@ -72,7 +75,8 @@ export function distill(settings: Settings, context: Context): Promise<ExitCode>
   });
 }
 
-async function loadTeacher(settings: Settings, images: ImageData) {
+/** The teacher of `--teacher`, or one that is still to be trained. */
+export async function loadTeacher(settings: Settings, images: ImageData) {
   const { teacher: path, teacherHidden } = settings;
   if (path === undefined) {
     const large: ModelSettings = { ...settings, model: 'mlp', hidden: teacherHidden, learningRate: 1e-3 };
@@ -119,33 +123,4 @@ async function train(
   const result = await training.trainer.fit(model, { train: images.train(), val: images.val, ckptPath });
   parts.trained = ckptPath !== undefined && result.status !== 'interrupted' ? await timeOf(ckptPath) : Date.now();
   return { training, result };
-}
-
-/** The newest checkpoint of the newest version that has any. One older than the part before it is of another distillation. */
-async function newestCheckpoint(directory: string): Promise<{ path: string; time: number } | undefined> {
-  const versions = (await readdir(directory).catch(() => [])).flatMap(
-    (name) => /^version_(\d+)$/.exec(name)?.[1] ?? [],
-  );
-  for (const version of versions.map(Number).sort((a, b) => b - a)) {
-    const [path] = await checkpointsIn(join(directory, `version_${version}`, 'checkpoints'));
-    if (path !== undefined) return { path, time: await timeOf(path) };
-  }
-  return undefined;
-}
-
-const timeOf = async (path: string): Promise<number> => (await stat(path)).mtimeMs;
-
-/** From the temperature down to 1; `step` halves it five times over the run. */
-function schedule({ temperature, temperatureSchedule, maxEpochs }: Settings): TemperatureSchedule {
-  switch (temperatureSchedule) {
-    case 'constant':
-      return { schedule: 'constant', value: temperature };
-    case 'linear':
-    case 'cosine':
-      return { schedule: temperatureSchedule, start: temperature };
-    case 'step':
-      return { schedule: 'step', start: temperature, every: Math.max(1, Math.ceil(maxEpochs / 5)) };
-    default:
-      return temperatureSchedule satisfies never;
-  }
 }

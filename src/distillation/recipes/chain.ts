@@ -1,16 +1,16 @@
 /** Chains of distillations, each taught by the one before: born-again generations and teacher assistants. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { checkpointsIn, readCheckpoint, writeCheckpoint } from '../../checkpoint/store.ts';
-import { CheckpointError, ConfigError } from '../../core/errors.ts';
+import { checkpointsIn } from '../../checkpoint/store.ts';
+import { ConfigError } from '../../core/errors.ts';
 import { anyThat, numberBetween, oneOf, parseOptions, positiveNumber, text, wholeNumber } from '../../core/options.ts';
 import { deriveSeed } from '../../core/random.ts';
 import { withSeed } from '../../core/seed.ts';
 import * as tf from '../../core/tf.ts';
 import { ImageClassificationModel } from '../../module/image-classification-model.ts';
 import type { LightningModule } from '../../module/lightning-module.ts';
-import { collectWeights, restoreWeights } from '../../module/weights.ts';
 import { DistillationModule } from '../distillation-module.ts';
+import { keepWeights, restoreKept } from '../kept-weights.ts';
 import type { ModelStudentOptions } from '../model-student.ts';
 import type { Teacher } from '../teachers/as-source.ts';
 import { ensembleTeacher } from '../teachers/ensemble.ts';
@@ -94,11 +94,16 @@ const schema = z.strictObject({
  * ```
  */
 export async function distillChain(options: ChainOptions): Promise<ChainResult> {
-  const { students, fit, directory, teacher, taughtBy, seed, training, ...taught } = parseOptions(
-    'distillChain',
-    schema,
-    options,
-  );
+  const {
+    students,
+    fit: train,
+    directory,
+    teacher,
+    taughtBy,
+    seed,
+    training,
+    ...taught
+  } = parseOptions('distillChain', schema, options);
   const models: tf.LayersModel[] = [];
   try {
     for (const [index, make] of students.entries()) {
@@ -108,16 +113,15 @@ export async function distillChain(options: ChainOptions): Promise<ChainResult> 
       const elders: Teacher[] = [...(teacher === undefined ? [] : [teacher]), ...models.slice(0, -1)];
       const module = linkModule(network, taughtBy === 'all' ? elders : elders.slice(-1), { ...taught, training });
       const finished = join(directory, `${name}.safetensors`);
-      if (await restored(module, finished)) continue;
+      if (await restoreKept(module as LightningModule<never>, finished)) continue;
       const own = join(directory, name);
       const [ckptPath] = await checkpointsIn(own);
-      const { status } = await fit(module, { index, name, directory: own, ckptPath });
+      const { status } = await train(module, { index, name, directory: own, ckptPath });
       if (status === 'interrupted') {
         module.dispose();
         return { status, models: models.slice(0, -1) };
       }
-      const tensors = collectWeights(module as LightningModule<never>);
-      await writeCheckpoint(finished, { state: { user: { link: index } }, tensors });
+      await keepWeights(module as LightningModule<never>, finished);
     }
     return { status: 'finished', models };
   } catch (error) {
@@ -188,15 +192,4 @@ function linkModule(network: tf.LayersModel, teachers: readonly Teacher[], { tra
   if (first === undefined) return new ImageClassificationModel(student);
   const teacher = teachers.length === 1 ? first : ensembleTeacher(teachers);
   return new DistillationModule({ ...student, ...taught, teacher });
-}
-
-/** Sets the weights from the file of a finished link, if there is one. */
-async function restored(module: ImageClassificationModel, path: string): Promise<boolean> {
-  try {
-    restoreWeights(module as LightningModule<never>, await readCheckpoint(path), { strict: true });
-    return true;
-  } catch (error) {
-    if (error instanceof CheckpointError && error.code === 'checkpoint-not-found') return false;
-    throw error;
-  }
 }

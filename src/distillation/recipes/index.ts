@@ -14,4 +14,13 @@ export { type CompressedStudentOptions, compressedStudent } from './compressed-s
 export { type FunctionMatchingOptions, functionMatching, mixBatch } from './function-matching.ts';
 export { ModuleReplacement, type ModuleReplacementOptions } from './module-replacement.ts';
 export { MutualLearning, type MutualLearningOptions } from './mutual-learning.ts';
+export {
+  bestClassBias,
+  type ClassBiasOptions,
+  type ClassErrors,
+  type ClassScores,
+  classErrors,
+  shiftClassBias,
+  withoutClasses,
+} from './omitted-classes.ts';
 export { TeacherFreeModel, type TeacherFreeModelOptions } from './teacher-free.ts';

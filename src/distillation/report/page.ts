@@ -1,42 +1,26 @@
 /** The report as one HTML page: tables and pictures in the page itself, nothing fetched, light and dark. */
 import { escaped, lineChart, rangeChart } from '../../core/charts/index.ts';
+import { htmlData, htmlFigures, htmlPage, htmlTable } from './html.ts';
 import type { DistillationReport, EvaluatedModel } from './report.ts';
 import { cells, estimateText, percent } from './tables.ts';
-
-const STYLE = `
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1240px; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.3rem 0.6rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-.wide { overflow-x: auto; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 1.5rem; }
-figure { margin: 0; } svg { width: 100%; height: auto; }
-.lead { font-size: 1.15rem; } .note { opacity: 0.75; }`;
 
 /** Makes the page. */
 export function page(report: DistillationReport): string {
   const { title, engine, rows, reference } = report;
   const others = rows.filter((row) => row !== reference);
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(title)}</title><style>${STYLE}</style></head><body>
-<h1>${escaped(title)}</h1>
-${others.map((row) => `<p class="lead">${sentence(report, row)}</p>`).join('\n')}
+  return htmlPage(
+    title,
+    `${others.map((row) => `<p class="lead">${sentence(report, row)}</p>`).join('\n')}
 <p class="note">${reference.samples.toLocaleString('en-US')} test samples on ${escaped(engine)}. Intervals hold 95 % of the time: over
 seeds where a model was trained with several, over samples where it was trained once.</p>
 <div class="wide">${summaryTable(report)}</div>
 <h2>Figures</h2>
-<div class="charts">${figures(report)
-    .map((svg) => `<figure>${svg}</figure>`)
-    .join('\n')}</div>
+${htmlFigures(figures(report))}
 <h2>By class</h2>
 <div class="wide">${classTable(report)}</div>
 ${others.map((row) => disagreementTable(report, row)).join('\n')}
-<h2>All figures as data</h2>
-<details><summary>JSON</summary><pre>${escaped(JSON.stringify(report, null, 1))}</pre></details>
-</body></html>
-`;
+${htmlData(report)}`,
+  );
 }
 
 /** What a reader wants to know first. */
@@ -54,13 +38,7 @@ function sentence(report: DistillationReport, row: EvaluatedModel): string {
 
 function summaryTable(report: DistillationReport): string {
   const { header, rows } = cells(report);
-  return table(header, rows);
-}
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (kind: 'th' | 'td', cellsOfLine: readonly string[]) =>
-    `<tr>${cellsOfLine.map((cell) => `<${kind}>${escaped(cell)}</${kind}>`).join('')}</tr>`;
-  return `<table><thead>${line('th', header)}</thead><tbody>${rows.map((row) => line('td', row)).join('')}</tbody></table>`;
+  return htmlTable(header, rows);
 }
 
 function figures({ rows, reference }: DistillationReport): string[] {
@@ -119,7 +97,7 @@ function classTable(report: DistillationReport): string {
       return Number.isNaN(share) ? '–' : percent(share);
     }),
   ]);
-  return table(header, classes);
+  return htmlTable(header, classes);
 }
 
 /** The ten commonest disagreements with the reference. */
@@ -133,5 +111,5 @@ function disagreementTable(report: DistillationReport, { name, disagreements }: 
       report.className(model),
       Number.isInteger(samples) ? String(samples) : samples.toFixed(1),
     ]);
-  return `${heading}${table([`${report.reference.name} says`, `${name} says`, 'samples'], rows)}`;
+  return `${heading}${htmlTable([`${report.reference.name} says`, `${name} says`, 'samples'], rows)}`;
 }

@@ -11,7 +11,7 @@ export interface Estimate {
 }
 
 /** What 95 % of a normal distribution lie within, in standard deviations. */
-const Z = 1.959963984540054;
+export const Z = 1.959963984540054;
 
 /** The mean over seeds with Student's interval. @param alone the interval where there is one value only */
 export function overSeeds(seeds: readonly number[], alone: (value: number) => readonly [number, number]): Estimate {
@@ -68,4 +68,19 @@ function centralShare(t: number, freedom: number): number {
     sum += term;
   }
   return odd ? (2 / Math.PI) * (angle + Math.sin(angle) * sum) : Math.sin(angle) * sum;
+}
+
+/**
+ * By how much the first accuracies exceed the second, pair by pair: paired runs share a seed. Of a single pair the interval is
+ * that of two shares of `samples`, taken as independent.
+ */
+export function pairedGain(own: readonly number[], other: readonly number[], samples: number): Estimate {
+  const variance = (share: number): number => (share * (1 - share)) / samples;
+  return overSeeds(
+    own.map((value, i) => value - (other[i] as number)),
+    (gain) => {
+      const half = Z * Math.sqrt(variance(own[0] as number) + variance(other[0] as number));
+      return [gain - half, gain + half];
+    },
+  );
 }

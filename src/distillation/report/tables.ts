@@ -58,6 +58,11 @@ export function textTable(report: DistillationReport): string {
 /** In Markdown. */
 export function markdownTable(report: DistillationReport): string {
   const { header, rows } = cells(report);
+  return markdownRows(header, rows);
+}
+
+/** Any table in Markdown. */
+export function markdownRows(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (row: readonly string[]) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(header), line(header.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }

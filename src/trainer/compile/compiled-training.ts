@@ -4,29 +4,26 @@
  */
 import type { StepOutput, TrainerView } from '../../core/contracts.ts';
 import { ConfigError } from '../../core/errors.ts';
-import type { HookName } from '../../core/hooks.ts';
 import { batchSizeOf, disposeTensors, share } from '../../core/tensors.ts';
 import type * as tf from '../../core/tf.ts';
-import { type Emitter, emitterHere, NonFiniteStep, obstacleText, type Place } from '../../engine/compile/index.ts';
+import { type Emitter, emitterHere, NonFiniteStep, obstacleText } from '../../engine/compile/index.ts';
 import { currentEngine } from '../../engine/start.ts';
-import { LightningModule } from '../../module/lightning-module.ts';
 import { RuleOptimizer } from '../../optim/rule-optimizer.ts';
 import { nonFiniteLoss } from '../loss.ts';
 import type { Session } from '../session.ts';
 import { partsOf } from './batch-shape.ts';
+import { CompiledEvaluation } from './compiled-evaluation.ts';
 import { runPlan } from './compiled-step.ts';
 import { Guards } from './guards.ts';
-import { templateOf, tensorsOf } from './output.ts';
-import { placeName, placesOf } from './places.ts';
+import { lossOutput, templateOf } from './output.ts';
+import { placeName, placesOf, sharedPlaces } from './places.ts';
+import { notCompiled, obstacleOf } from './refusals.ts';
 import { rememberStep } from './rollback.ts';
 import { StepCache, type StepCacheState } from './step-cache.ts';
 import { StepRecording } from './step-recording.ts';
 
-/** Hooks within a step: somebody who listens to one wants to see what a compiled step never shows. */
-const WITHIN: readonly HookName[] = ['beforeZeroGrad', 'beforeBackward', 'afterBackward', 'beforeOptimizerStep'];
-
 /** As many kinds of batches are compiled for; others run eagerly. */
-const MOST_STEPS = 16;
+const MOST_STEPS = 32;
 
 /** A step that a setting has sent another way is recorded twice more. */
 const MOST_REHEARSALS = 3;
@@ -60,6 +57,8 @@ export class CompiledTraining {
   readonly #option: CompileOption;
   readonly #caches = new Map<string, StepCache>();
   readonly #restored: CompiledState;
+  /** Evaluation steps of the same fit. */
+  readonly evaluation: CompiledEvaluation;
   #recording: StepRecording | undefined;
   /** Steps in a row before each of which a setting had changed. */
   #changes = 0;
@@ -70,6 +69,14 @@ export class CompiledTraining {
     this.#emitter = emitter;
     this.#option = option;
     this.#restored = session.restoredSteps;
+    this.evaluation = new CompiledEvaluation({
+      session,
+      emitter,
+      cacheOf: (key) => this.#cacheOf(key),
+      observe: (recording) => {
+        this.#recording = recording;
+      },
+    });
     session.desk.tap = (logged) => this.#recording?.log(logged);
   }
 
@@ -81,7 +88,7 @@ export class CompiledTraining {
     eagerly: () => Promise<StepOutput>,
   ): Promise<StepOutput> {
     if (this.#givenUp) return eagerly();
-    const obstacle = this.#obstacle();
+    const obstacle = obstacleOf(this.#session);
     if (obstacle !== undefined) {
       this.#giveUp(obstacle);
       return eagerly();
@@ -127,21 +134,6 @@ export class CompiledTraining {
     for (const cache of this.#caches.values()) cache.dispose();
     this.#caches.clear();
     this.#session.desk.tap = undefined;
-  }
-
-  /** What about this training cannot be compiled, whatever the step does. */
-  #obstacle(): string | undefined {
-    const { module, hooks, optimization } = this.#session;
-    const name = module.constructor.name;
-    const heard = WITHIN.find((hook) => hooks.hears(hook));
-    if (heard !== undefined) return `somebody listens to the hook \`${heard}\`, which is within the step`;
-    if (!module.automaticOptimization) return `${name} optimizes by hand`;
-    if (module.optimizerStep !== LightningModule.prototype.optimizerStep)
-      return `${name} has an \`optimizerStep\` of its own`;
-    if (optimization.all.length > 1) return `${name} has several optimizers`;
-    if (!(optimization.optimizer instanceof RuleOptimizer))
-      return `${optimization.optimizer.type} is no optimizer of Kelvin's`;
-    return undefined;
   }
 
   /** Where in its accumulation window a batch is. */
@@ -271,25 +263,4 @@ export class CompiledTraining {
     if (this.#option === true) throw notCompiled(why);
     process.emitWarning(`The training step runs eagerly, not compiled: ${why}`);
   }
-}
-
-/** Two states over the same data, as after one was assigned to the other: they could not be told apart. */
-function sharedPlaces(places: ReadonlyMap<string, Place>): boolean {
-  return new Set([...places.values()].map((place) => place.read().dataId)).size < places.size;
-}
-
-/** Under which name the loss is among a step's outputs: tensors are numbered in the order of the output's keys. */
-function lossOutput(output: StepOutput): string {
-  const before = Object.keys(output).indexOf('loss');
-  const tensors = tensorsOf(Object.fromEntries(Object.entries(output).slice(0, before)));
-  return `output ${tensors.length}`;
-}
-
-function notCompiled(why: string): ConfigError {
-  return new ConfigError('Trainer: option `compile`', {
-    code: 'not-compiled',
-    expected: 'a training step that can be compiled',
-    got: why,
-    help: "leave it at 'auto' to run eagerly what cannot be compiled, or see docs/compiled-steps.md",
-  });
 }

@@ -42,3 +42,8 @@ function ofSlot(optimizer: RuleOptimizer<ParamGroup>, index: number, param: tf.V
     write: (tensor) => optimizer.replaceSlot(param, slot, tensor),
   };
 }
+
+/** Two states over the same data, as after one was assigned to the other: they could not be told apart. */
+export function sharedPlaces(places: ReadonlyMap<string, Place>): boolean {
+  return new Set([...places.values()].map((place) => place.read().dataId)).size < places.size;
+}

@@ -1,5 +1,5 @@
 /** One eager step under observation: what goes in, what comes out, what is logged, and what it leaves behind. */
-import type { StepOutput, TrainerView } from '../../core/contracts.ts';
+import type { TrainerView } from '../../core/contracts.ts';
 import { Random } from '../../core/random.ts';
 import { globalRandom } from '../../core/seed.ts';
 import * as tf from '../../core/tf.ts';
@@ -89,7 +89,7 @@ export class StepRecording {
   }
 
   /** The whole step, once it is over and before its output is disposed of. */
-  finish(output: StepOutput, window: AccumulationWindow): RecordedStep {
+  finish(output: unknown, window: AccumulationWindow): RecordedStep {
     const outputs = new Map(tensorsOf(output).map((tensor, i) => [`output ${i}`, refOf(tensor)]));
     for (const [i, { value }] of this.logs.entries()) if (typeof value !== 'number') outputs.set(`log ${i}`, value);
     for (const [name, sum] of Object.entries(window.state().sums)) outputs.set(`window ${name}`, refOf(sum));

@@ -133,6 +133,30 @@ describe.skipIf(!NATIVE)(`a compiled run${WHERE}`, () => {
     expect(await refusal(of(ImageClassificationModel), [{ onAfterBackward: () => {} }])).toContain('`afterBackward`');
   });
 
+  test('the module is asked only while its steps are recorded', async () => {
+    const calls = { train: 0, val: 0 };
+    class Counted extends ImageClassificationModel {
+      override trainingStep(batch: never, batchIdx: number) {
+        calls.train++;
+        return super.trainingStep(batch, batchIdx);
+      }
+      override validationStep(batch: never, batchIdx: number) {
+        calls.val++;
+        return super.validationStep(batch, batchIdx);
+      }
+    }
+    const make = () =>
+      new Counted({
+        encoder: mlp({ inputs: 8, hidden: [3], classes: 4 }),
+        classes: 4,
+        head: 'none',
+      }) as never as Module;
+    const { metrics } = await train(make, [8], { maxSteps: 36, numSanityValSteps: 0, compile: true });
+    // The first step, then two of each shape of batch.
+    expect(calls).toEqual({ train: 5, val: 4 });
+    expect(metrics.val_loss).toBeGreaterThan(0);
+  });
+
   test("'auto' says so once and trains eagerly", async () => {
     const warnings: string[] = [];
     const listen = (warning: Error): void => void warnings.push(warning.message);

@@ -65,7 +65,11 @@ export async function train(
       ...{ engine: 'tensorflow', callbacks: [...callbacks, watch] },
       ...options,
     });
-    const { metrics } = await trainer.fit(module, { train: loaderOf(shape), ckptPath } as never);
+    const { metrics } = await trainer.fit(module, {
+      train: loaderOf(shape),
+      val: loaderOf(shape, { batches: 4 }),
+      ckptPath,
+    } as never);
     const weights = [...module.namedVariables()].map(([name, variable]) => [name, [...variable.dataSync()]] as const);
     return { losses, weights: Object.fromEntries(weights), metrics };
   } finally {

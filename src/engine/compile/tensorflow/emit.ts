@@ -165,7 +165,9 @@ class Emission {
     const { updates, outputs } = this.#graph;
     const { finite } = this.#options;
     if (updates.size === 0) return [];
-    const awaited = [...this.#inPlace].flatMap(({ inputs }) => Object.values(inputs));
+    const awaited = [...this.#inPlace]
+      .flatMap(({ inputs }) => Object.values(inputs))
+      .filter(({ node }) => node.op !== 'State');
     for (const value of updates.values()) if (!this.#inPlace.has(value.node)) awaited.push(value);
     const checked = finite === undefined ? undefined : outputs.get(finite);
     const waits = new Set(awaited.map((value) => `^${nodeOf(this.#names.get(value) as string)}`));

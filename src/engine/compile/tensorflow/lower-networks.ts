@@ -83,6 +83,8 @@ export const NETWORK_LOWERINGS: Readonly<Record<string, Lower>> = {
   BiasAddGrad: ({ graph, input }) => [graph.node('BiasAddGrad', [input('x')], { T: float, ...NHWC })],
   ReluGrad: ({ graph, input }) => [graph.node('ReluGrad', [input('dy'), input('y')], { T: float })],
 
+  EluGrad: ({ graph, input }) => [graph.node('EluGrad', [input('dy'), input('y')], { T: float })],
+
   Conv2D: convolve('Conv2D', ({ input }) => [input('x'), input('filter')]),
   Conv2DBackpropInput: convolve('Conv2DBackpropInput', (at) => [shapeOf(at), at.input('filter'), at.input('dy')]),
   Conv2DBackpropFilter: convolve('Conv2DBackpropFilter', (at) => [at.input('x'), shapeOf(at), at.input('dy')]),

@@ -95,8 +95,10 @@ class TensorFlowProgram implements Program, Keeper {
 
   /** Gets the states that are not here, or that somebody has looked at or set since the last step. */
   #takeStates(): void {
+    let settled = true;
+    for (const state of this.#states) settled = settled && state.isWith(this);
+    if (settled) return;
     const behind = this.#states.filter((state) => !state.isWith(this));
-    if (behind.length === 0) return;
     const pushed = behind.flatMap((state) => {
       const id = state.sourceFor(this);
       return id === undefined ? [] : [{ id, at: this.#places.get(state) as StateLayout }];

@@ -1,8 +1,9 @@
 /** The experiment: a teacher, students alone and distilled, students that never saw some digits, and the temperatures. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bestClassBias, type ClassScores, classErrors } from 'kelvin';
 import { Ledger, type OmittedRun, type Run } from './ledger.ts';
-import { bestBias, errorsOf, type Logits, logitsOf } from './logits.ts';
+import { logitsOf } from './logits.ts';
 import { makeStudent, makeTeacher, type Student, type Teaching } from './networks.ts';
 import type { Plan, Schedule } from './plan.ts';
 import { jittered, type Outcome, type Surroundings, train, transferLoader } from './training.ts';
@@ -31,7 +32,7 @@ const ALONE: Teaching = { temperature: 1, alpha: 0 };
 /** Runs whatever has not been run yet. Soft targets are made when a run first needs them. */
 export async function runExperiment(options: ExperimentOptions): Promise<Ledger> {
   const ledger = new Ledger(options.directory, options.plan);
-  let soft: Logits | undefined;
+  let soft: ClassScores | undefined;
   for (const assignment of assignments(options.plan)) {
     const wanted = options.only?.includes(assignment.name.split('/')[0] as string) ?? true;
     if (!wanted || ledger.get(assignment.name)) continue;
@@ -64,26 +65,26 @@ function* assignments(plan: Plan): Generator<Assignment> {
 }
 
 /** What the teacher says of the training images as they are; it is trained first where that is not known yet. */
-async function softTargets(options: ExperimentOptions, ledger: Ledger): Promise<Logits> {
+async function softTargets(options: ExperimentOptions, ledger: Ledger): Promise<ClassScores> {
   const { plan, digits, directory, print } = options;
   const file = join(directory, 'soft-targets.bin');
   if (!ledger.get('teacher/0') || !existsSync(file)) {
     const model = makeTeacher(plan, 0);
     const loader = jittered(digits, plan.teacher, 0);
     const { errors, curve, minutes } = await train('teacher', model, loader, plan.teacher, options);
-    const { values } = logitsOf(model, digits.train);
+    const { logits } = logitsOf(model, digits.train);
     model.dispose();
-    writeFileSync(`${file}.new`, new Uint8Array(values.buffer));
+    writeFileSync(`${file}.new`, new Uint8Array(logits.buffer));
     renameSync(`${file}.new`, file);
     ledger.add('teacher/0', { errors, curve, minutes });
     print(lineOf('teacher/0', { errors, curve, minutes }));
   }
   const bytes = readFileSync(file);
-  const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-  return { values, labels: digits.train.columns.y.data };
+  const logits = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  return { logits, labels: digits.train.columns.y.data };
 }
 
-async function teach(assignment: Assignment, soft: Logits | undefined, options: ExperimentOptions): Promise<Run> {
+async function teach(assignment: Assignment, soft: ClassScores | undefined, options: ExperimentOptions): Promise<Run> {
   const { name, schedule, teaching, seed, omitted } = assignment;
   const model = makeStudent(schedule, teaching, seed);
   const loader = transferLoader(options.digits, soft, schedule, seed, omitted);
@@ -104,14 +105,14 @@ function withoutDigits(
   // The biases of the digits that are in the transfer set are too high when they are the few, else those left out too low.
   const shifted = omitted.length <= 5 ? omitted : Array.from(Array(10).keys()).filter((d) => !omitted.includes(d));
   const onThem = (byDigit: readonly number[]) => omitted.reduce((sum, digit) => sum + (byDigit[digit] as number), 0);
-  const shift = (chosenOn: Logits) => {
-    const bias = bestBias(chosenOn, shifted);
-    const { all, byDigit } = errorsOf(test, Object.fromEntries(shifted.map((digit) => [digit, bias])));
-    return { bias, errors: all, errorsOnThem: onThem(byDigit) };
+  const shift = (chosenOn: ClassScores) => {
+    const { bias } = bestClassBias(chosenOn, shifted);
+    const { all, byClass } = classErrors(test, Object.fromEntries(shifted.map((digit) => [digit, bias])));
+    return { bias, errors: all, errorsOnThem: onThem(byClass) };
   };
   return {
     digits: [...omitted],
-    errorsOnThem: onThem(errorsOf(test).byDigit),
+    errorsOnThem: onThem(classErrors(test).byClass),
     onTest: shift(test),
     onTraining: shift(logitsOf(model, digits.train)),
   };

@@ -1,6 +1,8 @@
 /** One training run of the experiment: no selection on the test set, the last epoch counts. */
 import {
   ArrayDataset,
+  type ClassScores,
+  classErrors,
   DataLoader,
   type ImageBatch,
   type ImageClassificationModel,
@@ -9,11 +11,11 @@ import {
   MemoryLogger,
   ProgressBar,
   randomShift,
-  subset,
   TensorBoardLogger,
   Trainer,
+  withoutClasses,
 } from 'kelvin';
-import { errorsOf, type Logits, logitsOf } from './logits.ts';
+import { logitsOf } from './logits.ts';
 import type { Schedule } from './plan.ts';
 
 /** The images of the experiment. */
@@ -33,7 +35,7 @@ export interface Surroundings {
 /** What came of a run. */
 export interface Outcome {
   /** The logits for the test set after the last epoch. */
-  readonly test: Logits;
+  readonly test: ClassScores;
   readonly errors: number;
   /** Test errors after each epoch, for the curve. Nothing is chosen by them. */
   readonly curve: readonly number[];
@@ -69,7 +71,7 @@ export async function train(
   const curve = memory.rows.flatMap(({ metrics: { val_acc: accuracy } }) =>
     accuracy === undefined ? [] : [Math.round((1 - accuracy) * digits.test.length)],
   );
-  return { test, errors: errorsOf(test).all, curve, minutes };
+  return { test, errors: classErrors(test).all, curve, minutes };
 }
 
 /** The teacher's loader: the images moved about. */
@@ -80,14 +82,13 @@ export function jittered({ train }: Digits, { batchSize, jitter }: Schedule & { 
 /** The students' loader: the images as they are, each with what the teacher said of it, if asked; without some digits. */
 export function transferLoader(
   { train }: Digits,
-  soft: Logits | undefined,
+  soft: ClassScores | undefined,
   { batchSize }: Schedule,
   seed: number,
   omitted: readonly number[] = [],
 ) {
   const { x, y } = train.columns;
-  const kept = Uint32Array.from(Array.from(y.data.keys()).filter((row) => !omitted.includes(y.data[row] as number)));
-  const targets = soft && { soft: { data: soft.values, shape: [10] } };
+  const targets = soft && { soft: { data: soft.logits, shape: [10] } };
   const transfer = new ArrayDataset({ x, y, ...targets });
-  return new DataLoader(subset(transfer, kept), { batchSize, shuffle: true, seed });
+  return new DataLoader(withoutClasses(transfer, y.data, omitted), { batchSize, shuffle: true, seed });
 }

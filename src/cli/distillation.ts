@@ -1,0 +1,59 @@
+/** What `kelvin distill` and its sweeps share: where a run goes on, the temperature over time, the report's files. */
+import { readdir, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { checkpointsIn } from '../checkpoint/store.ts';
+import type { TextWriter } from '../distillation/report/index.ts';
+import type { TemperatureSchedule } from '../distillation/temperature/temperature-callback.ts';
+import { type Io, say } from './io.ts';
+import type { DistillationSettings, TrainerSettings } from './settings.ts';
+import type { Training } from './trainer.ts';
+
+/** The newest checkpoint of the newest version that has any. One older than the part before it is of another distillation. */
+export async function newestCheckpoint(directory: string): Promise<{ path: string; time: number } | undefined> {
+  const versions = (await readdir(directory).catch(() => [])).flatMap(
+    (name) => /^version_(\d+)$/.exec(name)?.[1] ?? [],
+  );
+  for (const version of versions.map(Number).sort((a, b) => b - a)) {
+    const [path] = await checkpointsIn(join(directory, `version_${version}`, 'checkpoints'));
+    if (path !== undefined) return { path, time: await timeOf(path) };
+  }
+  return undefined;
+}
+
+export const timeOf = async (path: string): Promise<number> => (await stat(path)).mtimeMs;
+
+type ScheduleSettings = Pick<DistillationSettings, 'temperature' | 'temperatureSchedule'> &
+  Pick<TrainerSettings, 'maxEpochs'>;
+
+/** From the temperature down to 1; `step` halves it five times over the run. */
+export function schedule({ temperature, temperatureSchedule, maxEpochs }: ScheduleSettings): TemperatureSchedule {
+  switch (temperatureSchedule) {
+    case 'constant':
+      return { schedule: 'constant', value: temperature };
+    case 'linear':
+    case 'cosine':
+      return { schedule: temperatureSchedule, start: temperature };
+    case 'step':
+      return { schedule: 'step', start: temperature, every: Math.max(1, Math.ceil(maxEpochs / 5)) };
+    default:
+      return temperatureSchedule satisfies never;
+  }
+}
+
+/** A report of whatever kind. */
+interface Report {
+  toHTML(): string;
+  writeTo(writer: TextWriter, href?: string): void;
+}
+
+/** Writes `report.html` and `report.json` beside the logs, and the table into TensorBoard's text tab with a link to the page. */
+export async function writeReport({ trainer, logger }: Training, report: Report, io: Io): Promise<void> {
+  const { logDir } = trainer;
+  if (trainer.fastDevRun || logDir === undefined) return;
+  await writeFile(join(logDir, 'report.html'), report.toHTML());
+  await writeFile(join(logDir, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
+  logger.useWriter((writer) => report.writeTo(writer, pathToFileURL(resolve(logDir, 'report.html')).href));
+  await logger.finalize('success');
+  say(io, `Report:      ${join(logDir, 'report.html')}`);
+}
