@@ -65,9 +65,6 @@ test("flags take counts with their unit as without: '3ep' is 3 epochs, '2ba' 2 b
   expect(await run({ maxSteps: '5st' })).toMatchObject({ steps: 5 });
   expect(await run({ maxEpochs: 1, valCheckInterval: '2ba' })).toEqual({ epochs: 1, steps: 4, validations: 2 });
   expect(await run({ maxEpochs: 1, overfitBatches: '1ba' })).toMatchObject({ steps: 1 });
-  expect(await run({ maxEpochs: 2, valCheckInterval: '0ms' as never }).catch((error: Error) => error.name)).toBe(
-    'ConfigError',
-  );
   expect(await run({ maxEpochs: 2, valCheckInterval: '0.000001ms' })).toMatchObject({ validations: 8 }); // after every batch
   expect(await run({ maxEpochs: 2, valCheckInterval: '10d' })).toMatchObject({ validations: 0 });
   expect(await run({ maxEpochs: 1, valCheckInterval: '3ba', checkValEveryNEpoch: null })).toMatchObject({
@@ -82,6 +79,7 @@ test('a wrong unit is an error that says which are right', async () => {
     interval: await flag({ valCheckInterval: '3ep' }),
     across: await flag({ valCheckInterval: '0.5dur' }),
     nothing: await flag({ valCheckInterval: '0ba' }),
+    noTime: await flag({ valCheckInterval: '0ms' }),
     epochs: await flag({ maxEpochs: '200ba' }),
     steps: await flag({ logEveryNSteps: '25%' }),
     time: await flag({ maxTime: '3ep' }),
@@ -102,6 +100,7 @@ test('a wrong unit is an error that says which are right', async () => {
       "filter": "ConfigError [invalid-filter] Event filter: \`every\`: expected a whole number of at least 1, or '2ep', '100ba', '50st', '0.5dur', got '30min' (string).",
       "interval": "ConfigError [invalid-option] Trainer: option \`valCheckInterval\`: expected a count of at least 1, such as 200 or '200ba', a percentage above 0 such as '50%', or a time such as '30min', got '3ep' (string).",
       "limit": "ConfigError [invalid-option] Trainer: option \`limitTrainBatches\`: expected a count of at least 0, such as 10 or '10ba', or a percentage such as '25%', got '3ep' (string).",
+      "noTime": "ConfigError [invalid-option] Trainer: option \`valCheckInterval\`: expected a count of at least 1, such as 200 or '200ba', a percentage above 0 such as '50%', or a time such as '30min', got '0ms' (string).",
       "nothing": "ConfigError [invalid-option] Trainer: option \`valCheckInterval\`: expected a count of at least 1, such as 200 or '200ba', a percentage above 0 such as '50%', or a time such as '30min', got '0ba' (string).",
       "steps": "ConfigError [invalid-option] Trainer: option \`logEveryNSteps\`: expected a whole number of at least 0, or with its unit, such as '3st', got '25%' (string).",
       "swa": "ConfigError [invalid-option] StochasticWeightAveraging: option \`swaEpochStart\`: expected an epoch from 1, such as 15 or '15ep', or a part of the training, such as '80%' or '0.8dur', got '5min' (string).",
