@@ -16,14 +16,18 @@ const modelOptions = Object.keys(MODEL.options) as (keyof ModelSettings)[];
 export interface ModelInterface {
   readonly shape: readonly number[];
   readonly classes: number;
+  /** The names of the classes, where they have any. */
+  readonly classNames?: readonly string[] | undefined;
+  /** What classes weigh in training. */
+  readonly classWeights?: readonly number[] | undefined;
 }
 
 /** The constructor options of the built-in classifier. */
 export function classifierOptions(
   settings: ModelSettings,
-  { shape, classes }: ModelInterface,
+  { shape, classes, classWeights }: ModelInterface,
 ): ImageClassificationOptions {
-  return { ...trainingOptions(settings), encoder: encoder(settings, shape), classes };
+  return { ...trainingOptions(settings), encoder: encoder(settings, shape), classes, classWeights };
 }
 
 /** Those of them that say how it is trained. */
@@ -33,9 +37,10 @@ export function trainingOptions(settings: ModelSettings): Omit<ImageClassificati
 }
 
 /** What a checkpoint has to hold so that {@link rebuild} can do its work. */
-export function architecture(settings: ModelSettings, { shape }: ModelInterface): Record<string, unknown> {
+export function architecture(settings: ModelSettings, { shape, classNames }: ModelInterface): Record<string, unknown> {
   const { model, hidden, channels, dropout } = settings;
-  return { model, hidden, channels, dropout, inputs: shape };
+  const named = classNames && { classNames: [...classNames] };
+  return { model, hidden, channels, dropout, inputs: shape, ...named };
 }
 
 /** Makes the built-in classifier. Remembers its options, so that a checkpoint can tell how to make it again. */
@@ -68,7 +73,8 @@ export function savedSettings(
     });
   }
   const settings = Object.fromEntries(modelOptions.map((name) => [name, hparams[name]])) as unknown as ModelSettings;
-  return { settings, interface: { shape: hparams.inputs as number[], classes: hparams.classes } };
+  const names = hparams.classNames as string[] | undefined;
+  return { settings, interface: { shape: hparams.inputs as number[], classes: hparams.classes, classNames: names } };
 }
 
 /** Model options that contradict the checkpoint that is resumed are a mistake. */

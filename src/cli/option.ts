@@ -112,6 +112,36 @@ export function choice<const W extends readonly [string, ...string[]]>(options: 
   return kind<W[number]>(oneOf(...options), asIs, `<${options.join('|')}>`);
 }
 
+/** Some of a few words, separated by commas; in a file also a list. */
+export function choices<const W extends readonly [string, ...string[]]>(options: W) {
+  const split = (given: unknown): unknown =>
+    typeof given === 'string' ? given.split(',').map((word) => word.trim()) : given;
+  const schema = z.preprocess(split, z.array(oneOf(...options))) as z.ZodType<W[number][]>;
+  return kind<W[number][]>(schema, asIs, '<name,…>');
+}
+
+const PLAIN_SOURCES = ['mnist', 'digits', 'idx', 'cifar10', 'cifar100'];
+const PLACED_SOURCES = ['csv', 'folder', 'cifar10', 'cifar100'];
+
+/** What `--data` names, and the place after its colon. */
+export function sourceOf(given: string): [kind: string, place: string | undefined] {
+  const at = given.indexOf(':');
+  return at < 0 ? [given, undefined] : [given.slice(0, at), given.slice(at + 1)];
+}
+
+function isSource(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  const [name, place] = sourceOf(value);
+  return place === undefined ? PLAIN_SOURCES.includes(name) : PLACED_SOURCES.includes(name) && place !== '';
+}
+
+/** Where data comes from: a name, or a kind and a place. */
+export const source = kind<string>(
+  anyThat<string>(`${PLAIN_SOURCES.join(', ')}, folder:DIR, csv:FILE or cifar10:DIR`, isSource),
+  asIs,
+  '<source>',
+);
+
 /** An option that may be given several times. */
 export function repeated(option: OptionSpec<string | undefined>): OptionSpec<readonly string[] | undefined> {
   return { ...option, repeatable: true } as unknown as OptionSpec<readonly string[] | undefined>;
@@ -120,6 +150,12 @@ export function repeated(option: OptionSpec<string | undefined>): OptionSpec<rea
 /** A flag that is off by default. */
 export function flag(about: string): OptionSpec<boolean> {
   return { ...spec(about, z.boolean({ error: 'true or false' }), asIs, '', { default: false }) };
+}
+
+/** A flag that may be given a path: `true` without one. Off by default. */
+export function flagOrPath(about: string): OptionSpec<boolean | string> {
+  const schema = z.union([z.boolean(), text('a path')], { error: 'true, false or a path' });
+  return { ...spec<boolean | string>(about, schema, asIs, '[path]', { default: false }) };
 }
 
 /** A flag that is on by default and switched off with `--no-…`; `about` says what that does. */

@@ -1,10 +1,13 @@
 /** All options of the command line, in groups. Configuration files take the same names. */
 import { ENGINE_NAMES } from '../engine/types.ts';
+import { VIEW_KINDS } from '../module/view-kinds.ts';
 import {
   between,
   choice,
+  choices,
   count,
   flag,
+  flagOrPath,
   interval,
   limit,
   type OptionGroup,
@@ -12,6 +15,7 @@ import {
   positive,
   repeated,
   sizes,
+  source,
   switchOff,
   time,
   words,
@@ -57,14 +61,31 @@ export const NATIVE = group({
   },
 });
 
+/** The names that `--augment` takes. */
+export const AUGMENTATIONS = ['flip', 'vflip', 'rotate', 'affine', 'crop', 'color', 'erase', 'randaugment'] as const;
+
 export const DATA = group({
   title: 'Data:',
   section: 'data',
   options: {
-    data: choice(['mnist', 'digits', 'idx'])(
-      'mnist: handwritten digits, fetched once; digits: drawn by Kelvin itself; idx: four idx files in --data-dir',
-      { value: '<name>', defaultText: 'mnist, or digits when MNIST cannot be had' },
+    data: source(
+      'mnist: handwritten digits, fetched once; digits: drawn by Kelvin itself; idx: four idx files in --data-dir; ' +
+        'cifar10[:DIR], cifar100[:DIR]; folder:DIR, a folder per class; csv:FILE, a table of the images in --images',
+      { defaultText: 'mnist, or digits when MNIST cannot be had' },
     ),
+    images: path('folder of the images (csv only)'),
+    id: words('column that names the image (csv only)', { value: '<column>', defaultText: 'the first' }),
+    label: words('column of the label (csv only); predict does without', { value: '<column>' }),
+    size: count(1)('height and width that images are brought to (csv, folder)', {
+      defaultText: "the checkpoint's, else 64",
+    }),
+    fit: choice(['crop', 'letterbox', 'stretch'])('how they are brought to it', { default: 'crop' }),
+    testSplit: between(0, 1)('part that is kept for testing (csv, folder without train and test)', { default: 0.1 }),
+    classWeights: choice(['none', 'balanced'])('weigh rare classes as much as common ones', { default: 'none' }),
+    augment: choices(AUGMENTATIONS)(`change training images at random: ${AUGMENTATIONS.join(', ')}`, {
+      defaultText: 'none',
+    }),
+    workers: count()('workers that read and augment images', { default: 0 }),
     dataDir: path('directory of the data files', { defaultText: 'KELVIN_DATA_DIR, then the user cache' }),
     classes: count(2)('number of classes (idx only)', { default: 10 }),
     batchSize: count(1)('images per batch', { default: 128 }),
@@ -148,6 +169,9 @@ export const EVALUATION = group({
   section: undefined,
   options: {
     ckpt: path('checkpoint with the weights; the built-in model is rebuilt from it', { value: '<ckpt>' }),
+    views: choices(VIEW_KINDS)(`average over views of each image (built-in model): ${VIEW_KINDS.join(', ')}`, {
+      default: ['identity'],
+    }),
     limitTestBatches: limit('batches to use: a count or a percentage', { default: '100%' }),
   },
 });
@@ -166,7 +190,12 @@ export const DISTILLATION = group({
       value: '<ckpt>',
       defaultText: 'one is trained first',
     }),
-    teacherHidden: sizes('hidden layers of a teacher that is trained first', { default: [400, 400] }),
+    teacherModel: choice(['mlp', 'cnn', 'depthwise'])('kind of a teacher that is trained first', {
+      value: '<mlp|cnn|depthwise>',
+      default: 'mlp',
+    }),
+    teacherHidden: sizes('hidden layers of a teacher that is trained first (mlp)', { default: [400, 400] }),
+    teacherChannels: sizes('channels of a teacher that is trained first (cnn, depthwise)', { default: [32, 64] }),
     teacherEpochs: count(1)('epochs of a teacher that is trained first', { default: 10 }),
     temperature: positive('softens the answers of teacher and student', { default: 6 }),
     temperatureSchedule: choice(['constant', 'linear', 'cosine', 'step'])(
@@ -176,6 +205,9 @@ export const DISTILLATION = group({
       },
     ),
     alpha: between(0, 1)('weight of the teacher: 0 labels alone, 1 teacher alone', { default: 0.9 }),
+    cacheTeacher: flagOrPath(
+      'ask the teacher once per image, and keep its logits in this directory (default: teacher-logits in --log-dir)',
+    ),
     baseline: flag('also train the same student without the teacher, for comparison'),
     sweep: words('many students instead of one: size, task, temperature, or sizes=0.5,0.1,temperatures=2,8 and so on', {
       value: '<what>',

@@ -32,6 +32,7 @@ const fit = define({
   examples: [
     'kelvin fit',
     'kelvin fit --data digits --hidden 800,800 --dropout 0.3 --max-epochs 20',
+    'kelvin fit --data csv:train.csv --images train_images --label diagnosis --class-weights balanced --augment flip,rotate',
     'kelvin fit --module ./my-model.js --hparams lr=0.01 --config run.yaml',
   ],
   run: async (settings, context) => (await import('./commands/fit.ts')).fit(settings, context),

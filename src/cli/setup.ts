@@ -9,7 +9,7 @@ import { type ImageData, loadData } from './data.ts';
 import { UsageError } from './exit.ts';
 import { buildClassifier, checkNotContradicted, savedSettings } from './model.ts';
 import { loadModuleFile, parseHparams } from './module-file.ts';
-import type { DataSettings, GeneralSettings, ModelSettings, ModuleSettings } from './settings.ts';
+import type { DataSettings, EvaluationSettings, GeneralSettings, ModelSettings, ModuleSettings } from './settings.ts';
 
 /** Starts the engine and seeds, runs `body`, and gives `Math.random` back. */
 export async function prepared<T>({ engine, seed }: GeneralSettings, body: () => Promise<T>): Promise<T> {
@@ -39,12 +39,14 @@ export interface ModuleChoice {
   readonly checkpoint: string | undefined;
   /** The model options, for commands that have them. */
   readonly model: ModelSettings | undefined;
+  /** The views that the built-in classifier averages over. */
+  readonly views?: EvaluationSettings['views'] | undefined;
 }
 
 /** Makes the module: the user's own, or the built-in classifier from options or from a checkpoint. */
 export async function makeTask(
   settings: DataSettings & ModuleSettings & GeneralSettings,
-  { checkpoint, model }: ModuleChoice,
+  { checkpoint, model, views }: ModuleChoice,
   context: Context,
 ): Promise<Task> {
   const { module: file, hparams, seed } = settings;
@@ -72,7 +74,10 @@ export async function makeTask(
       got: 'none',
     });
   }
-  const images = await loadData(settings, seed, context.io);
-  const module = buildClassifier(wanted, saved?.interface ?? images) as LightningModule<never>;
+  const images = await loadData(settings, seed, context.io, saved?.interface);
+  const { classWeights } = images;
+  const classifier = buildClassifier(wanted, saved ? { ...saved.interface, classWeights } : images);
+  if (views !== undefined) classifier.testViews = views;
+  const module = classifier as LightningModule<never>;
   return { module, images, datamodule: undefined, builtIn: true };
 }

@@ -2,6 +2,7 @@
  * Where a loader's batches come from: read on the main thread or in workers, made into tensors on the main thread, and
  * what was wrong with them counted.
  */
+import { rememberViews } from './batch-views.ts';
 import type { Dataset } from './dataset.ts';
 import type { Prepared } from './iteration.ts';
 import { notForWorkers, tooManyBad } from './loader-options.ts';
@@ -27,6 +28,8 @@ export interface BatchPlan<S, B> {
   readonly runtime: WorkerRuntime;
   readonly skipBad: boolean;
   readonly maxBad: number;
+  /** The name of what `transform` does. */
+  readonly augmentation: string;
 }
 
 /** Prepares batches. */
@@ -59,7 +62,9 @@ export class BatchMaker<S, B> {
   /** Reads a batch; tensors are made of it when it is wanted. */
   prepare(request: BatchRequest): Prepared<B> | Promise<Prepared<B>> {
     const read = this.#plan.workers === 0 ? readBatch(this.#reader, request) : this.#workers().read(request);
-    return read instanceof Promise ? read.then((batch) => this.#prepared(batch as ReadBatch<S>)) : this.#prepared(read);
+    return read instanceof Promise
+      ? read.then((batch) => this.#prepared(request, batch as ReadBatch<S>))
+      : this.#prepared(request, read);
   }
 
   /** Ends the workers; the next batch starts new ones. */
@@ -81,12 +86,16 @@ export class BatchMaker<S, B> {
     return this.#pool;
   }
 
-  #prepared({ tree, samples, bad }: ReadBatch<S>): Prepared<B> {
-    const { collate } = this.#plan;
+  #prepared(request: BatchRequest, { tree, samples, bad }: ReadBatch<S>): Prepared<B> {
+    const { collate, dataset, augmentation } = this.#plan;
     return {
       make: () => {
         this.#count(bad);
-        return collate && samples ? collate([...samples]) : (toTensors(tree as NonNullable<typeof tree>) as B);
+        if (collate && samples) return collate([...samples]);
+        const whole = tree as NonNullable<typeof tree>;
+        const batch = toTensors(whole) as B;
+        rememberViews(batch, { dataset, request, tree: whole, bad, augmentation });
+        return batch;
       },
       drop: () => samples?.forEach(disposeSample),
     };

@@ -5,6 +5,7 @@
 import { DataError, show } from '../core/errors.ts';
 import { parseOptions } from '../core/options.ts';
 import { globalRandom } from '../core/seed.ts';
+import { augmentationName } from './augmentation-name.ts';
 import { BatchMaker } from './batch-maker.ts';
 import { type Dataset, sampleIdOf } from './dataset.ts';
 import { Iteration } from './iteration.ts';
@@ -39,6 +40,10 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
   readonly batchSize: number;
   readonly dropLast: boolean;
   readonly prefetch: number;
+  /** What the `transform` is, as a sha256; `'none'` without one. Caches of a teacher's logits tell by it what they fit. */
+  readonly augmentation: string;
+  readonly #options: DataLoaderOptions;
+  readonly #viewEpochs: number;
   readonly #givenSampler: Sampler | undefined;
   readonly #shuffle: boolean;
   readonly #maker: BatchMaker<S, B>;
@@ -56,12 +61,16 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
     this.batchSize = parsed.batchSize;
     this.dropLast = parsed.dropLast;
     this.prefetch = parsed.prefetch ?? Math.max(2, 2 * parsed.workers);
+    this.augmentation = augmentationName(options.transform);
+    this.#options = options as DataLoaderOptions;
+    this.#viewEpochs = parsed.viewEpochs ?? Number.POSITIVE_INFINITY;
     this.#shuffle = parsed.shuffle;
     this.#givenSampler = parsed.sampler;
     this.#maker = new BatchMaker({
       ...{ dataset, transform: options.transform, collate: options.collate },
       ...{ workers: parsed.workers, runtime: parsed.workerRuntime },
       ...{ skipBad: parsed.onBadSample === 'skip', maxBad: parsed.maxBadSamples },
+      augmentation: this.augmentation,
     });
     this.#seed = parsed.seed ?? globalRandom().bits();
   }
@@ -137,7 +146,14 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
    */
   viewKeys(batch: number, epoch: number = this.#epoch): ViewKey[] {
     const order = this.#orderOf(epoch).subarray(batch * this.batchSize, (batch + 1) * this.batchSize);
-    return Array.from(order, (index) => ({ seed: this.#seed, epoch, id: sampleIdOf(this.dataset, index) }));
+    const views = this.#viewEpochOf(epoch);
+    return Array.from(order, (index) => ({ seed: this.#seed, epoch: views, id: sampleIdOf(this.dataset, index) }));
+  }
+
+  /** A loader of the same views, but of every sample once in each epoch, in the order of the dataset. */
+  inOrder(): DataLoader<B, S> {
+    const { shuffle: _, sampler: __, dropLast: ___, ...options } = this.#options;
+    return new DataLoader(this.dataset, { ...(options as DataLoaderOptions<S, B>), seed: this.#seed });
   }
 
   /** The samples that were skipped so far, under `onBadSample: 'skip'`, each once, and why. */
@@ -153,6 +169,11 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
   /** Ends the workers, if there are any. Idle workers do not keep the process alive, so this is only to free memory. */
   close(): Promise<void> {
     return this.#maker.close();
+  }
+
+  /** The epoch that augmentation is drawn for. */
+  #viewEpochOf(epoch: number): number {
+    return Number.isFinite(this.#viewEpochs) ? epoch % this.#viewEpochs : epoch;
   }
 
   #move(epoch: number, batch: number): void {
@@ -188,7 +209,7 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
       prefetch: this.prefetch,
       prepare: (batch) => {
         const indices = order.slice(batch * this.batchSize, (batch + 1) * this.batchSize);
-        return this.#maker.prepare({ indices, seed, epoch });
+        return this.#maker.prepare({ indices, seed, epoch: this.#viewEpochOf(epoch) });
       },
     });
     return this.#iteration;

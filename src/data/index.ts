@@ -1,5 +1,6 @@
 /** Data sets and loaders: the public names of this folder, which are also the subpath `kelvin/data`. */
 export * from './augment/index.ts';
+export { type BatchViews, viewsOf } from './batch-views.ts';
 export { collate } from './collate.ts';
 export { type CombinedBatch, CombinedLoader, type CombinedMode } from './combined-loader.ts';
 export { DataLoader, type DataLoaderState } from './data-loader.ts';

@@ -22,6 +22,11 @@ export interface DataLoaderOptions<S = unknown, B = unknown> {
   readonly collate?: ((samples: S[]) => B) | undefined;
   /** Augmentation, per sample or, faster, per batch. */
   readonly transform?: SampleTransform<S> | BatchTransform | undefined;
+  /**
+   * After so many epochs the views of the samples repeat, in another order if the loader shuffles: what a cache of a
+   * teacher's logits holds. Default: never.
+   */
+  readonly viewEpochs?: number | undefined;
   /** Batches in preparation while one is in use. Default 2, and two per worker with `workers`. */
   readonly prefetch?: number | undefined;
   /** How many workers read and augment batches. Default 0: the main thread does. Batches are the same either way. */
@@ -58,6 +63,7 @@ export const loaderSchema = z.strictObject({
     'a function of a sample, or an object with `batch`',
     (value) => isFunction(value) || has(value, 'batch'),
   ).optional(),
+  viewEpochs: wholeNumber(1).optional(),
   prefetch: wholeNumber(0).optional(),
   workers: wholeNumber(0, 128).default(0),
   workerRuntime: oneOf('threads', 'processes').default('threads'),

@@ -98,9 +98,9 @@ export class DistillationModule extends ImageClassificationModel {
     this.#transfer.kdWeight = weight;
   }
 
-  /** The teacher's logits `[batch, classes]`. */
-  teach(x: tf.Tensor): tf.Tensor2D {
-    return this.#transfer.teach(x, { x });
+  /** The teacher's logits `[batch, classes]`. @param batch the batch of `x`, by which a cache knows the samples */
+  teach(x: tf.Tensor, batch: unknown = { x }): tf.Tensor2D {
+    return this.#transfer.teach(x, batch);
   }
 
   override trainingStep(batch: ImageBatch, batchIdx: number): StepResult {

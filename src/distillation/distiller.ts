@@ -80,9 +80,9 @@ export class Distiller<S extends Student = Student> extends LightningModule<unkn
     return this.#mode === 'both' && this.training ? this.#transfer.forward(x, run, { x }) : run();
   }
 
-  /** The teacher's logits. */
-  teach(x: tf.Tensor): tf.Tensor2D {
-    return this.#transfer.teach(x, { x });
+  /** The teacher's logits. @param batch the batch of `x`, by which a cache knows the samples */
+  teach(x: tf.Tensor, batch: unknown = { x }): tf.Tensor2D {
+    return this.#transfer.teach(x, batch);
   }
 
   /**

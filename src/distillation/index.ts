@@ -8,6 +8,15 @@ export {
   UncertaintyBalancer,
 } from './balancers/dynamic-balancers.ts';
 export { StaticLossBalancer, SumLossBalancer, type SumLossBalancerOptions } from './balancers/static-balancer.ts';
+export {
+  type CacheTeacherLogitsOptions,
+  cacheTeacherLogits,
+  LogitCache,
+  type LogitCacheHeader,
+  type LogitFormat,
+  type OpenLogitCacheOptions,
+  openLogitCache,
+} from './cache/index.ts';
 export type { ConnectorKind } from './connectors/connector.ts';
 export { type ConvertOptions, convert, exportStudent, restoreStudent } from './convert.ts';
 export { DistillationModule, type DistillationOptions } from './distillation-module.ts';

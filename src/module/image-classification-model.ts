@@ -13,7 +13,8 @@ import { Adam, AdamW, cosineWithWarmup, type Optimizer, SGD } from '../optim/ind
 import { LightningModule } from './lightning-module.ts';
 import type { StepResult } from './module-host.ts';
 import type { ConfiguredOptimizers } from './optimizer-config.ts';
-import { testTimeAugmentation, VIEW_KINDS, type ViewKind } from './test-time-augmentation.ts';
+import { testTimeAugmentation } from './test-time-augmentation.ts';
+import { VIEW_KINDS, type ViewKind } from './view-kinds.ts';
 
 /** A batch of images with their labels. */
 export interface ImageBatch {

@@ -1,6 +1,7 @@
 /** Test-time augmentation: an image is shown in several ways, and the answers are averaged. */
 import { ConfigError, show } from '../core/errors.ts';
 import * as tf from '../core/tf.ts';
+import { VIEW_KINDS, type ViewKind } from './view-kinds.ts';
 
 /** Ways to show images `[batch, height, width, channels]`; those by a quarter turn are for squares. */
 const VIEWS = {
@@ -10,16 +11,10 @@ const VIEWS = {
   rotate90: (x) => tf.reverse(tf.transpose(x, [0, 2, 1, 3]), 1),
   rotate180: (x) => tf.reverse(x, [1, 2]),
   rotate270: (x) => tf.reverse(tf.transpose(x, [0, 2, 1, 3]), 2),
-} as const satisfies Readonly<Record<string, (x: tf.Tensor4D) => tf.Tensor4D>>;
-
-/** The name of a way to show an image. */
-export type ViewKind = keyof typeof VIEWS;
+} as const satisfies Readonly<Record<ViewKind, (x: tf.Tensor4D) => tf.Tensor4D>>;
 
 /** A way to show a batch of images: by name, or a function of `[batch, height, width, channels]`. */
 export type ImageView = ViewKind | ((x: tf.Tensor4D) => tf.Tensor4D);
-
-/** The names that {@link testTimeAugmentation} knows. */
-export const VIEW_KINDS = Object.keys(VIEWS) as [ViewKind, ...ViewKind[]];
 
 /**
  * Averages class probabilities over several views of each image.

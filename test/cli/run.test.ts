@@ -31,7 +31,7 @@ test('fit, test, validate, predict: a model is rebuilt from its checkpoint', asy
   const predicted = await kelvin('predict', ...TINY, '--ckpt', last('fit'), '--out', out);
   expect(predicted.code, predicted.err).toBe(0);
   const [header, ...rows] = readFileSync(out, 'utf8').trimEnd().split('\n');
-  expect(header).toBe('index,label,prediction,probability');
+  expect(header).toMatch(/^index,label,prediction,probability,probability_0,.*,probability_9$/);
   expect(rows.length).toBe(60);
   const right = rows.filter((row) => row.split(',')[1] === row.split(',')[2]).length;
   expect(Number(/test_acc +(\S+)/.exec(tested.out)?.[1])).toBeCloseTo(right / 60, 3);

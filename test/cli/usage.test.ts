@@ -49,38 +49,57 @@ test('the help of a command groups its options, names their defaults and ends wi
     Predict the test images with a checkpoint, as csv.
 
     Output:
-      --out <file>                csv file for the predictions (default: printed)
+      --out <file>                     csv file for the predictions (default: printed)
 
     Evaluation:
-      --ckpt <ckpt>               checkpoint with the weights; the built-in model is rebuilt from it
-      --limit-test-batches <n|%>  batches to use: a count or a percentage (default: 100%)
+      --ckpt <ckpt>                    checkpoint with the weights; the built-in model is rebuilt from
+                                       it
+      --views <name,…>                 average over views of each image (built-in model): identity,
+                                       flipHorizontal, flipVertical, rotate90, rotate180, rotate270
+                                       (default: identity)
+      --limit-test-batches <n|%>       batches to use: a count or a percentage (default: 100%)
 
     Data:
-      --data <name>               mnist: handwritten digits, fetched once; digits: drawn by Kelvin
-                                  itself; idx: four idx files in --data-dir (default: mnist, or digits
-                                  when MNIST cannot be had)
-      --data-dir <path>           directory of the data files (default: KELVIN_DATA_DIR, then the user
-                                  cache)
-      --classes <n>               number of classes (idx only) (default: 10)
-      --batch-size <n>            images per batch (default: 128)
-      --val-split <x>             part of the training images that is kept for validation (default: 0.1)
-      --train-samples <n>         use only the first n training images (default: all)
-      --test-samples <n>          use only the first n test images (default: all)
-      --jitter <n>                shift training images at random by up to n pixels (default: 0)
+      --data <source>                  mnist: handwritten digits, fetched once; digits: drawn by Kelvin
+                                       itself; idx: four idx files in --data-dir; cifar10[:DIR],
+                                       cifar100[:DIR]; folder:DIR, a folder per class; csv:FILE, a table
+                                       of the images in --images (default: mnist, or digits when MNIST
+                                       cannot be had)
+      --images <path>                  folder of the images (csv only)
+      --id <column>                    column that names the image (csv only) (default: the first)
+      --label <column>                 column of the label (csv only); predict does without
+      --size <n>                       height and width that images are brought to (csv, folder)
+                                       (default: the checkpoint's, else 64)
+      --fit <crop|letterbox|stretch>   how they are brought to it (default: crop)
+      --test-split <x>                 part that is kept for testing (csv, folder without train and
+                                       test) (default: 0.1)
+      --class-weights <none|balanced>  weigh rare classes as much as common ones (default: none)
+      --augment <name,…>               change training images at random: flip, vflip, rotate, affine,
+                                       crop, color, erase, randaugment (default: none)
+      --workers <n>                    workers that read and augment images (default: 0)
+      --data-dir <path>                directory of the data files (default: KELVIN_DATA_DIR, then the
+                                       user cache)
+      --classes <n>                    number of classes (idx only) (default: 10)
+      --batch-size <n>                 images per batch (default: 128)
+      --val-split <x>                  part of the training images that is kept for validation (default:
+                                       0.1)
+      --train-samples <n>              use only the first n training images (default: all)
+      --test-samples <n>               use only the first n test images (default: all)
+      --jitter <n>                     shift training images at random by up to n pixels (default: 0)
 
     Your own module:
-      --module <file>             file whose default export is a LightningModule class, or a function
-                                  that makes one
-      --hparams <key=value>       hyper-parameter for the module; may be repeated
+      --module <file>                  file whose default export is a LightningModule class, or a
+                                       function that makes one
+      --hparams <key=value>            hyper-parameter for the module; may be repeated
 
     General options:
-      --engine <name>             engine that computes; see \`kelvin devices\` (default: KELVIN_ENGINE,
-                                  else the fastest)
-      --seed <n>                  make the run repeatable (default: another run each time)
-      --no-progress               show no progress bars
-      --config <file>             YAML file with these options; the command line goes before it
-      --debug                     show where errors come from (also KELVIN_DEBUG=1)
-      -h, --help                  show this help
+      --engine <name>                  engine that computes; see \`kelvin devices\` (default:
+                                       KELVIN_ENGINE, else the fastest)
+      --seed <n>                       make the run repeatable (default: another run each time)
+      --no-progress                    show no progress bars
+      --config <file>                  YAML file with these options; the command line goes before it
+      --debug                          show where errors come from (also KELVIN_DEBUG=1)
+      -h, --help                       show this help
 
     Examples:
       $ kelvin predict --ckpt runs/fit/version_0/checkpoints/last.ckpt --out predictions.csv

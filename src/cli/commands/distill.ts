@@ -2,13 +2,16 @@
 import { join } from 'node:path';
 import { readCheckpoint } from '../../checkpoint/store.ts';
 import { withSeed } from '../../core/seed.ts';
+import type { LogitCache } from '../../distillation/cache/index.ts';
 import { DistillationModule } from '../../distillation/distillation-module.ts';
 import { evaluateDistillation } from '../../distillation/report/index.ts';
+import type { Teacher } from '../../distillation/teachers/as-source.ts';
 import { TemperatureCallback } from '../../distillation/temperature/temperature-callback.ts';
 import type { ImageClassificationModel } from '../../module/image-classification-model.ts';
 import type { LightningModule } from '../../module/lightning-module.ts';
 import { restoreWeights } from '../../module/weights.ts';
 import type { FitResult } from '../../trainer/run-fit.ts';
+import { cachedTeacher } from '../cached-teacher.ts';
 import type { Context } from '../command.ts';
 import { type ImageData, loadData } from '../data.ts';
 import { newestCheckpoint, schedule, timeOf, writeReport } from '../distillation.ts';
@@ -42,6 +45,7 @@ export async function distill(settings: Settings, context: Context): Promise<Exi
     const images = await loadData(settings, settings.seed, io);
     const models: ImageClassificationModel[] = [];
     const parts = { trained: 0 };
+    let cache: LogitCache | undefined;
     const told = { logDir: settings.logDir, resumeWith: () => 'kelvin distill --resume, with the options of this run' };
     try {
       const teacher = await loadTeacher(settings, images);
@@ -53,7 +57,8 @@ export async function distill(settings: Settings, context: Context): Promise<Exi
         note(io, `The teacher is saved: --teacher ${training.checkpoints.lastModelPath}`);
       }
       const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
-      const student = withSeed(seed, () => makeStudent(settings, images, teacher.model));
+      cache = await cachedTeacher(settings, images, teacher.model, io);
+      const student = withSeed(seed, () => makeStudent(settings, images, cache ?? teacher.model));
       models.push(student);
       const { training, result } = await train(settings, context, images, student, 'student', parts);
       if (result.status === 'interrupted') return reportTraining(training, result, told, io);
@@ -71,15 +76,17 @@ export async function distill(settings: Settings, context: Context): Promise<Exi
       return reportTraining(training, result, told, io);
     } finally {
       for (const model of models) model.dispose();
+      cache?.dispose();
     }
   });
 }
 
 /** The teacher of `--teacher`, or one that is still to be trained. */
 export async function loadTeacher(settings: Settings, images: ImageData) {
-  const { teacher: path, teacherHidden } = settings;
+  const { teacher: path, teacherModel, teacherHidden, teacherChannels } = settings;
   if (path === undefined) {
-    const large: ModelSettings = { ...settings, model: 'mlp', hidden: teacherHidden, learningRate: 1e-3 };
+    const layers = { model: teacherModel, hidden: teacherHidden, channels: teacherChannels };
+    const large: ModelSettings = { ...settings, ...layers, learningRate: 1e-3 };
     return { model: buildClassifier(large, images), trained: false };
   }
   const checkpoint = await readCheckpoint(path);
@@ -94,7 +101,7 @@ export async function loadTeacher(settings: Settings, images: ImageData) {
   return { model, trained: true };
 }
 
-function makeStudent(settings: Settings, images: ImageData, teacher: ImageClassificationModel): DistillationModule {
+function makeStudent(settings: Settings, images: ImageData, teacher: Teacher): DistillationModule {
   const { alpha, temperature } = settings;
   const student = new DistillationModule({ ...classifierOptions(settings, images), teacher, alpha, temperature });
   student.saveHyperparameters(architecture(settings, images));

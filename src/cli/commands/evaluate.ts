@@ -12,7 +12,11 @@ type Settings = EvaluationSettings & DataSettings & ModuleSettings & GeneralSett
 /** Measures, and prints the metrics. */
 export function evaluate(stage: 'validate' | 'test', settings: Settings, context: Context): Promise<ExitCode> {
   return prepared(settings, async () => {
-    const task = await makeTask(settings, { checkpoint: settings.ckpt, model: undefined }, context);
+    const task = await makeTask(
+      settings,
+      { checkpoint: settings.ckpt, model: undefined, views: settings.views },
+      context,
+    );
     try {
       const trainer = makeEvaluator(settings, context.io);
       const data = evaluationData(stage, task);
@@ -31,6 +35,9 @@ export function evaluate(stage: 'validate' | 'test', settings: Settings, context
 
 /** The loader of a stage, or the module's own data. */
 export function evaluationData(stage: 'validate' | 'test', { images, datamodule }: Task): EvaluationData<never> {
+  if (datamodule === undefined && stage === 'test' && images?.testLabels === undefined) {
+    throw new UsageError('--label', { code: 'missing-label', expected: 'the column of the label', got: 'none' });
+  }
   const data = datamodule ?? (stage === 'validate' ? images?.val : images?.test);
   if (data !== undefined) return data as unknown as EvaluationData<never>;
   throw new UsageError('--val-split', { code: 'no-validation-data', expected: 'a part above 0', got: '0' });

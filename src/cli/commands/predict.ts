@@ -3,7 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { ConfigError, show } from '../../core/errors.ts';
 import { disposeTensors } from '../../core/tensors.ts';
 import * as tf from '../../core/tf.ts';
+import type { EvaluationData } from '../../trainer/inputs.ts';
 import type { Context } from '../command.ts';
+import type { ImageData } from '../data.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { note, say } from '../io.ts';
 import type {
@@ -13,26 +15,28 @@ import type {
   ModuleSettings,
   PredictionSettings,
 } from '../settings.ts';
-import { makeTask, prepared } from '../setup.ts';
+import { makeTask, prepared, type Task } from '../setup.ts';
 import { makeEvaluator } from '../trainer.ts';
-import { evaluationData } from './evaluate.ts';
 
 type Settings = PredictionSettings & EvaluationSettings & DataSettings & ModuleSettings & GeneralSettings;
 
 /**
- * Predicts the test images. Of the built-in classifier a line holds index, label, predicted class and its probability;
- * of other modules index and outputs.
+ * Predicts the test images; all of a table without labels. Of the built-in classifier a line holds id or index, label
+ * where it is known, predicted class, its probability, and that of each class; of other modules index and outputs.
  */
 export function predict(settings: Settings, context: Context): Promise<ExitCode> {
   return prepared(settings, async () => {
-    const task = await makeTask(settings, { checkpoint: settings.ckpt, model: undefined }, context);
+    const task = await makeTask(
+      settings,
+      { checkpoint: settings.ckpt, model: undefined, views: settings.views },
+      context,
+    );
     let outputs: unknown[] = [];
     try {
       const trainer = makeEvaluator(settings, context.io);
-      outputs = await trainer.predict(task.module, evaluationData('test', task), { ckptPath: settings.ckpt });
+      outputs = await trainer.predict(task.module, predictionData(task), { ckptPath: settings.ckpt });
       const rows = outputs.flatMap(rowsOf);
-      const labels = task.images?.testLabels;
-      const lines = task.builtIn && labels ? classLines(rows, labels) : outputLines(rows);
+      const lines = task.builtIn && task.images ? classLines(rows, task.images) : outputLines(rows);
       write(lines, settings.out, context);
       return EXIT.done;
     } finally {
@@ -56,13 +60,25 @@ function rowsOf(output: unknown): number[][] {
   return Array.from({ length: batch }, (_, i) => Array.from(values.subarray(i * width, (i + 1) * width)));
 }
 
-function classLines(rows: readonly number[][], labels: ArrayLike<number>): string[] {
+function predictionData({ images, datamodule }: Task): EvaluationData<never> {
+  return (datamodule ?? images?.test) as unknown as EvaluationData<never>;
+}
+
+function classLines(rows: readonly number[][], { testIds, testLabels, classNames, classes }: ImageData): string[] {
+  const nameOf = (index: number): string => quoted(classNames?.[index] ?? String(index));
   const lines = rows.map((probabilities, i) => {
     const best = probabilities.indexOf(Math.max(...probabilities));
-    return `${i},${labels[i]},${best},${(probabilities[best] as number).toFixed(6)}`;
+    const known = testLabels ? [nameOf(testLabels[i] as number)] : [];
+    const shares = [probabilities[best] as number, ...probabilities].map((share) => share.toFixed(6));
+    return [quoted(testIds?.[i] ?? String(i)), ...known, nameOf(best), ...shares].join(',');
   });
-  return ['index,label,prediction,probability', ...lines];
+  const each = Array.from({ length: classes }, (_, i) => quoted(`probability_${classNames?.[i] ?? i}`));
+  const label = testLabels ? ['label'] : [];
+  return [[testIds ? 'id' : 'index', ...label, 'prediction', 'probability', ...each].join(','), ...lines];
 }
+
+/** A cell of a csv file (RFC 4180). */
+const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 function outputLines(rows: readonly number[][]): string[] {
   const header = ['index', ...(rows[0] ?? []).map((_, i) => `output_${i}`)].join(',');

@@ -1,6 +1,6 @@
 /** The figures of a sweep: accuracy over size, gain by task, accuracy over temperature. */
 import { type ChartSeries, lineChart, rangeChart } from '../../core/charts/index.ts';
-import type { SweepRow } from './rows.ts';
+import { mostAccurate, type SweepRow } from './rows.ts';
 
 /** A figure for each question that the rows can answer. */
 export function figuresOf(rows: readonly SweepRow[]): string[] {
@@ -25,7 +25,7 @@ export function figuresOf(rows: readonly SweepRow[]): string[] {
 const ACCURACY = 'accuracy, %';
 const accuracy = (row: SweepRow): number => 100 * row.accuracy.value;
 const settings = ({ kind, temperature, alpha }: SweepRow): string =>
-  kind === 'distilled' ? `T ${temperature}, alpha ${alpha}` : kind;
+  kind === 'distilled' ? `T ${temperature}, α ${alpha}` : kind;
 
 /** How small can the student be? */
 function bySize(task: string, rows: readonly SweepRow[]): string {
@@ -38,16 +38,15 @@ function bySize(task: string, rows: readonly SweepRow[]): string {
   });
 }
 
-/** Which task profits? */
+/** Which task profits? Each at its best: the student with the most accuracy. */
 function byTask(distilled: readonly SweepRow[]): string {
-  const several = new Set(distilled.map((row) => `${row.size} ${settings(row)}`)).size > 1;
-  const ranges = distilled.flatMap((row) => {
-    const { task, gain, size } = row;
-    if (gain === undefined) return [];
-    const name = several ? [task, size === undefined ? [] : `size ${size}`, settings(row)].flat().join(', ') : task;
-    return [{ name, value: 100 * gain.value, low: 100 * gain.low, high: 100 * gain.high }];
+  const ranges = [...new Set(distilled.map(({ task }) => task))].flatMap((task) => {
+    const gain = mostAccurate(distilled.filter((row) => row.task === task))?.gain;
+    return gain === undefined
+      ? []
+      : [{ name: task, value: 100 * gain.value, low: 100 * gain.low, high: 100 * gain.high }];
   });
-  return rangeChart({ title: 'Which task profits?', x: 'points above the student alone', ranges });
+  return rangeChart({ title: 'Which task profits? Each at its best', x: 'points above the student alone', ranges });
 }
 
 /** How does the temperature behave? */
@@ -60,7 +59,7 @@ function byAlpha(task: string, rows: readonly SweepRow[]): string {
   return overSetting(task, rows, 'alpha', 'temperature');
 }
 
-const NAMES = { temperature: 'T', alpha: 'alpha' } as const;
+const NAMES = { temperature: 'T', alpha: 'α' } as const;
 
 /** Accuracy over T or α; the students alone are level lines. */
 function overSetting(

@@ -7,7 +7,7 @@ import type { TextWriter } from '../report/report.ts';
 import type { Estimate } from '../report/statistics.ts';
 import { estimateText, grouped, markdownRows, percent } from '../report/tables.ts';
 import { figuresOf } from './figures.ts';
-import { type FinishedRun, rowsOf, type SweepRow } from './rows.ts';
+import { type FinishedRun, mostAccurate, rowsOf, type SweepRow } from './rows.ts';
 
 const HEADER = ['task', 'model', 'size', 'parameters', 'T', 'alpha', 'errors', 'accuracy', 'gain', 'agrees'];
 
@@ -72,7 +72,9 @@ ${htmlData(this)}`,
 
   /** Which task profits most. */
   #tasks(): string[] {
-    const best = tasksOf(this.rows).flatMap((task) => bestOf(this.rows.filter((r) => r.task === task && r.gain)) ?? []);
+    const best = tasksOf(this.rows).flatMap(
+      (task) => mostAccurate(this.rows.filter((r) => r.task === task && r.gain)) ?? [],
+    );
     if (best.length < 2) return [];
     const [most] = best.sort((a, b) => (b.gain?.value ?? 0) - (a.gain?.value ?? 0)) as [SweepRow];
     const gain = most.gain as Estimate;
@@ -89,7 +91,7 @@ const NEAR = 0.01;
 function answers(rows: readonly SweepRow[]): string[] {
   const teacher = rows.find(({ kind }) => kind === 'teacher');
   const distilled = rows.filter(({ kind }) => kind === 'distilled');
-  const best = bestOf(distilled);
+  const best = mostAccurate(distilled);
   if (teacher === undefined || best === undefined) return [];
   const said: string[] = [];
   if (new Set(distilled.map(({ size }) => size)).size > 1) {
@@ -110,12 +112,6 @@ function answers(rows: readonly SweepRow[]): string[] {
   }
   return said;
 }
-
-const bestOf = (rows: readonly SweepRow[]): SweepRow | undefined =>
-  rows.reduce<SweepRow | undefined>(
-    (a, b) => (a === undefined || b.accuracy.value > a.accuracy.value ? b : a),
-    undefined,
-  );
 
 /** A difference of accuracies in points, with its interval. */
 export function pointsText({ value, low, high }: Estimate): string {

@@ -57,6 +57,13 @@ export function rowsOf(runs: readonly FinishedRun[]): SweepRow[] {
   });
 }
 
+/** The row with the highest accuracy, the first of several. */
+export const mostAccurate = (rows: readonly SweepRow[]): SweepRow | undefined =>
+  rows.reduce<SweepRow | undefined>(
+    (a, b) => (a === undefined || b.accuracy.value > a.accuracy.value ? b : a),
+    undefined,
+  );
+
 /** Student's interval of few seeds may reach beyond what there is. */
 const within = (most: number, estimate: Estimate): Estimate => ({
   ...estimate,

@@ -8,7 +8,7 @@ import type { ImageBatch } from '../../module/image-classification-model.ts';
 
 /** A module with a teacher: DistillationModule or Distiller. */
 export interface TaughtModule {
-  teach(x: tf.Tensor): tf.Tensor;
+  teach(x: tf.Tensor, batch?: unknown): tf.Tensor;
   forward(x: tf.Tensor): tf.Tensor;
   readonly training: boolean;
   train(mode?: boolean): unknown;
@@ -50,7 +50,7 @@ export async function checkTeacher(
       const count = (logits: tf.Tensor): number =>
         tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.cast(y, 'int32')), 'int32')).dataSync()[0] as number;
       tf.tidy(() => {
-        right.teacher += count(module.teach(x));
+        right.teacher += count(module.teach(x, batch));
         right.student += count(module.forward(x));
       });
       samples += x.shape[0] as number;

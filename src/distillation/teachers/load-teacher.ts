@@ -1,6 +1,8 @@
 /** Makes a source of answers out of every way to name a teacher: an instance, a factory, a file. */
+import { fileURLToPath } from 'node:url';
 import { ConfigError, messageOf, show } from '../../core/errors.ts';
 import * as tf from '../../core/tf.ts';
+import { openLogitCache } from '../cache/logit-cache.ts';
 import { asSource, type Teacher } from './as-source.ts';
 import { GraphTeacher, isGraphModel, type TeacherGraphModel } from './graph-teacher.ts';
 import { openModelFile } from './model-files.ts';
@@ -14,7 +16,7 @@ export type TeacherFactory = (...args: any[]) => Teacher | Promise<Teacher>;
 
 /**
  * Every way to name a teacher: an instance; a function that makes one; that function with its arguments, `[make, ...args]`;
- * the `file://` URL of a tfjs layers model or graph model (`model.json`), or of an ONNX file.
+ * the `file://` URL of a tfjs layers model or graph model (`model.json`), of an ONNX file, or of a cache of logits (`.logits`).
  */
 export type TeacherSpec = Teacher | TeacherFactory | readonly [make: TeacherFactory, ...args: unknown[]] | string;
 
@@ -63,6 +65,7 @@ function owned(teacher: Teacher, { probabilities }: LoadTeacherOptions): Teacher
 async function fromFile(url: string, options: LoadTeacherOptions): Promise<TeacherSource> {
   const { probabilities } = options;
   if (!url.startsWith('file:')) throw invalid(show(url));
+  if (url.endsWith('.logits')) return openLogitCache(fileURLToPath(url));
   if (url.endsWith('.onnx')) return onnxTeacher(url, { probabilities, runtime: options.onnxRuntime });
   const { format, handler } = await openModelFile(url);
   if (format === 'layers-model') {

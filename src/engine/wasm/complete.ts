@@ -11,12 +11,14 @@ import { accelerateWasm } from './companion/index.ts';
 import { completeConv2D } from './conv2d.ts';
 import { completeCopies } from './copies.ts';
 import { completeDepthwise } from './depthwise.ts';
+import { completeFused } from './fused.ts';
 import { completeGather } from './gather.ts';
 import { completeGradients } from './gradients.ts';
 import { completeMatMul } from './mat-mul.ts';
 import { completeNaN } from './not-a-number.ts';
 import { completePoolGradients } from './pool-gradients.ts';
 import { completeReductions } from './reductions.ts';
+import { completeStrings } from './strings.ts';
 import { completeViaCpu } from './via-cpu.ts';
 
 let done = false;
@@ -31,9 +33,11 @@ export function completeWasm(): void {
   completeConv2D();
   completeDepthwise();
   completeNaN();
+  completeFused();
   completePoolGradients();
   completeBatchNorm();
   completeGather();
+  completeStrings();
   completeGradients();
   for (const name of [tf.Einsum, tf.Conv3DBackpropInputV2]) completeViaCpu(name);
   accelerateWasm();

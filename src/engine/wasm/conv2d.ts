@@ -3,7 +3,7 @@
  * loops naively in the other), and 'same' padding where the stride exceeds the filter, which it gets wrong.
  */
 import * as tf from '../../core/tf.ts';
-import { geometryOf, type RowSpan, type Sliding, spread, turned, writePatches } from './convolution.ts';
+import { type Geometry, geometryOf, type RowSpan, type Sliding, spread, turned, writePatches } from './convolution.ts';
 import { complete, type Info, type Workspace } from './kernels.ts';
 import { product } from './mat-mul.ts';
 
@@ -44,8 +44,19 @@ function inputGradient(inputs: Record<string, Info>, attrs: InputAttrs, work: Wo
   requireChannelsLast(tf.Conv2DBackpropInput, attrs.dataFormat);
   const geometry = geometryOf(attrs.inputShape, filter.shape, attrs, false);
   const swapped = work.run(tf.Transpose, { x: turned(filter, work) }, { perm: [0, 1, 3, 2] });
-  const x = spread(dy, geometry, work);
+  const x = spread(cropped(dy, geometry, work), geometry, work);
   return work.run(tf.Conv2D, { x, filter: swapped }, { strides: 1, pad: 'valid', dataFormat: 'NHWC', dilations: 1 });
+}
+
+/** The output gradient without what lies beyond the geometry's output: tfjs does not compare the two. */
+function cropped(dy: Info, { outShape, outHeight, outWidth }: Geometry, work: Workspace): Info {
+  const [, height, width] = dy.shape as [number, number, number];
+  if (height === outHeight && width === outWidth) return dy;
+  tf.util.assert(
+    height >= outHeight && width >= outWidth,
+    () => `${tf.Conv2DBackpropInput}: an output gradient of shape [${dy.shape}] where [${outShape}] belongs`,
+  );
+  return work.run(tf.Slice, { x: dy }, { begin: [0, 0, 0, 0], size: outShape });
 }
 
 /** Floats that one chunk of patches may take: 512 KB, so that it stays in the cache and does not grow with the batch. */

@@ -12,7 +12,8 @@ export function completeCopies(): void {
   complete<object>(tf.Identity, ({ x }, _, work) => sameData(x as Info, work));
   complete<tf.CastAttrs>(tf.Cast, (inputs, attrs, work) => {
     const x = inputs.x as Info;
-    return x.dtype === attrs.dtype ? sameData(x, work) : work.native(inputs, attrs);
+    if (x.dtype === attrs.dtype) return sameData(x, work);
+    return attrs.dtype === 'bool' ? truths(x, work) : work.native(inputs, attrs);
   });
   complete<tf.SliceAttrs>(tf.Slice, slice);
   complete<tf.StridedSliceAttrs>(tf.StridedSlice, (inputs, attrs, work) =>
@@ -25,6 +26,14 @@ export function completeCopies(): void {
 }
 
 const sameData = (x: Info, work: Workspace): Info => work.view(x, x.shape.slice());
+
+/** 1 where a value is not 0: the backend's own copies the lowest byte. */
+function truths(x: Info, work: Workspace): Info {
+  const out = work.allocate(x.shape, 'bool');
+  const [from, to] = [work.values(x), work.values(out)];
+  for (let i = 0; i < from.length; i++) to[i] = from[i] === 0 ? 0 : 1;
+  return out;
+}
 
 function slice(inputs: Record<string, Info>, attrs: tf.SliceAttrs, work: Workspace): Info {
   const x = inputs.x as Info;
@@ -71,7 +80,6 @@ function copyBlock(from: Values, shape: number[], begin: number[], size: number[
 /** Repeats along one axis after the other, the last first, so that all but the last pass are small. */
 function tile(inputs: Record<string, Info>, attrs: tf.TileAttrs, work: Workspace): Info {
   const x = inputs.x as Info;
-  if (x.dtype === 'string' || x.dtype === 'complex64') return work.native(inputs, attrs);
   let result = sameData(x, work);
   for (let axis = x.shape.length - 1; axis >= 0; axis--) {
     const times = attrs.reps[axis] as number;

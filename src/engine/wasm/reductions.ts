@@ -5,10 +5,15 @@
 import * as tf from '../../core/tf.ts';
 import { complete, type Info, type Workspace } from './kernels.ts';
 
-/** Registers Sum and Mean. */
+/** Registers Sum, Mean and Bincount. */
 export function completeReductions(): void {
   complete<tf.SumAttrs>(tf.Sum, (inputs, attrs, work) => reduce(inputs, attrs, work, () => 1));
   complete<tf.MeanAttrs>(tf.Mean, (inputs, attrs, work) => reduce(inputs, attrs, work, (count) => 1 / count));
+  // The backend's own counts each row of the first axis by itself, and so gives another shape, where x is not a vector.
+  complete<tf.BincountAttrs>(tf.Bincount, ({ x, weights }, attrs, work) => {
+    const [flat, ones] = [x as Info, weights as Info].map((one) => work.view(one, [tf.util.sizeFromShape(one.shape)]));
+    return work.native({ x: flat as Info, weights: ones as Info }, attrs);
+  });
 }
 
 function reduce(

@@ -27,7 +27,8 @@ export function replaceStart(Backend: Backend): void {
   if (!shipped || tf.engine().registry.wasm) return;
   tf.removeBackend('wasm');
   const start = async (): Promise<tf.KernelBackend> => {
-    if (threadsWanted() === 1 || !tf.env().getBool('WASM_HAS_SIMD_SUPPORT')) return shipped();
+    // Asked anew for every start: resetting tfjs forgets its flags.
+    if (!(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) || threadsWanted() === 1) return shipped();
     try {
       return (await startShared(Backend)) as unknown as tf.KernelBackend;
     } catch (error) {

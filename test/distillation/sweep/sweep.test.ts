@@ -81,7 +81,7 @@ test('the three questions are answered, in a table and with a figure each', asyn
   for (const title of ['How small can the student be? (easy)', 'Which task profits?', 'How does T behave? (hard)']) {
     expect(page).toContain(title);
   }
-  expect(page).toContain('How does alpha behave? (easy)');
+  expect(page).toContain('How does α behave? (easy)');
   expect(page).toContain('<title>All &lt;of&gt; it</title>');
   expect(page).not.toMatch(/https?:\/\/(?!www\.w3\.org)/);
   expect(report.toTable().split('\n')).toHaveLength(2 + 2 * (1 + 3 * (1 + 6)));

@@ -1,5 +1,6 @@
 /** Convolutions and their gradients on the companion, with dilation, strides and padding in any combination. */
 import * as tf from '../../../core/tf.ts';
+import { finish } from '../fused.ts';
 import type { Info } from '../kernels.ts';
 import { accelerate, type Bench, isFloat, panelBytes, sizeOf } from './accelerate.ts';
 import { END, START } from './arguments.ts';
@@ -13,7 +14,7 @@ import {
   lookBackward,
   lookForward,
 } from './geometry.ts';
-import { finish, shareRows } from './mat-mul.ts';
+import { shareRows } from './mat-mul.ts';
 
 /** Registers the convolution, its gradients and its fused form. */
 export function accelerateConvolution(): void {
@@ -42,7 +43,9 @@ function forward(x: Info, filter: Info, attrs: Dilated, bench: Bench): Info | un
   const panels = work.reserve(panelBytes(depth, g.outChannels));
   run.packColumns(work.address(filter), panels, depth, g.outChannels, g.outChannels, 0, 0, depth);
   const positions = g.batchSize * g.outHeight * g.outWidth;
-  const pointwise = depth === g.inChannels && positions === g.batchSize * g.inHeight * g.inWidth;
+  // As many positions as pixels are not enough: padding can make up for what a stride leaves out.
+  const inPlace = g.strideHeight === 1 && g.strideWidth === 1 && g.padInfo.top === 0 && g.padInfo.left === 0;
+  const pointwise = inPlace && depth === g.inChannels && positions === g.batchSize * g.inHeight * g.inWidth;
   const [from, to] = [work.address(x), work.address(out)];
   if (pointwise) shareRows(bench, { a: from, panels, c: to, m: positions, k: depth, n: g.outChannels });
   else slide(bench, lookForward(bench, g), { from, panels, to, positions, depth, columns: g.outChannels });
@@ -70,7 +73,7 @@ function inputGradient(inputs: Record<string, Info>, attrs: InputAttrs, bench: B
   const { dy, filter } = inputs as { dy: Info; filter: Info };
   if (!isFloat(dy) || !isFloat(filter) || !channelsLast(attrs)) return undefined;
   const g = geometryOf(attrs.inputShape, filter.shape, attrs);
-  if (sizeOf(g.inShape) === 0 || sizeOf(dy.shape) === 0) return undefined;
+  if (sizeOf(g.inShape) === 0 || sizeOf(dy.shape) === 0 || sizeOf(dy.shape) !== sizeOf(g.outShape)) return undefined;
   const { run, work } = bench;
   const { inChannels, outChannels, batchSize, inHeight, inWidth } = g;
   const out = work.allocate(attrs.inputShape);

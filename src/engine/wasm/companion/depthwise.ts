@@ -1,5 +1,6 @@
 /** Depthwise convolutions and their gradients on the companion. */
 import * as tf from '../../../core/tf.ts';
+import { finish } from '../fused.ts';
 import type { Info } from '../kernels.ts';
 import { accelerate, type Bench, isFloat, sizeOf } from './accelerate.ts';
 import { along, COUNT, END, START } from './arguments.ts';
@@ -13,7 +14,6 @@ import {
   lookBackward,
   lookForward,
 } from './geometry.ts';
-import { finish } from './mat-mul.ts';
 
 /** Registers the depthwise convolution, its gradients and its fused form. */
 export function accelerateDepthwise(): void {

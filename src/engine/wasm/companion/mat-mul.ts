@@ -1,6 +1,7 @@
 /** Matrix products on the companion: all four orientations at one speed, batches in place, nothing transposed first. */
 import * as tf from '../../../core/tf.ts';
-import type { Info, Workspace } from '../kernels.ts';
+import { finish } from '../fused.ts';
+import type { Info } from '../kernels.ts';
 import { broadcastIndex, measure } from '../mat-mul.ts';
 import { accelerate, type Bench, isFloat, panelBytes, sizeOf } from './accelerate.ts';
 import { END, START } from './arguments.ts';
@@ -15,34 +16,6 @@ export function accelerateMatMul(): void {
     const product = work.run(tf.BatchMatMul, { a, b }, { transposeA, transposeB });
     return finish(product, { bias, preluActivationWeights }, attrs, work);
   });
-}
-
-interface Finishing {
-  readonly bias: Info | undefined;
-  readonly preluActivationWeights: Info | undefined;
-}
-
-const ACTIVATIONS: Readonly<Record<string, string>> = {
-  relu: tf.Relu,
-  relu6: tf.Relu6,
-  elu: tf.Elu,
-  sigmoid: tf.Sigmoid,
-};
-
-/** Adds the bias and applies the activation of a fused kernel, by the kernels that do just that. */
-export function finish(
-  product: Info,
-  { bias, preluActivationWeights }: Finishing,
-  { activation, leakyreluAlpha }: { activation: string; leakyreluAlpha?: number | undefined },
-  work: Workspace,
-): Info {
-  const x = bias ? work.run(tf.Add, { a: product, b: bias }) : product;
-  if (activation === 'linear' || !activation) return x;
-  if (activation === 'leakyrelu') return work.run(tf.LeakyRelu, { x }, { alpha: leakyreluAlpha });
-  if (activation === 'prelu') return work.run(tf.Prelu, { x, alpha: preluActivationWeights as Info });
-  const kernel = ACTIVATIONS[activation];
-  tf.util.assert(kernel !== undefined, () => `activation ${activation} is not known to fused kernels`);
-  return work.run(kernel as string, { x });
 }
 
 function batchMatMul(inputs: Record<string, Info>, attrs: tf.BatchMatMulAttrs, bench: Bench): Info | undefined {
