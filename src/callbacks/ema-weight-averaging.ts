@@ -1,26 +1,34 @@
 /** Keeps an exponential moving average of the weights and evaluates on it. */
 import { z } from 'zod';
 import type { Callback, Checkpoint, JsonObject, ModuleView, TrainerView } from '../core/contracts.ts';
-import { numberBetween, parseOptions, wholeNumber } from '../core/options.ts';
+import { parseAmount } from '../core/duration.ts';
+import { ConfigError } from '../core/errors.ts';
+import { anyThat, countIn, numberBetween, parseOptions } from '../core/options.ts';
 import { AveragedWeights } from './averaged-weights.ts';
+
+/** An optimizer step, or a part of all of them. */
+type StepStart = number | `${number}${'st' | 'dur'}`;
 
 /** Options of {@link EMAWeightAveraging}. */
 export interface EMAWeightAveragingOptions {
   /** What an update leaves of the average, from 0 to 1. Default 0.999. */
   decay?: number | undefined;
   /** Update after every n-th optimizer step. Default 1. */
-  updateEveryNSteps?: number | undefined;
-  /** Not before so many optimizer steps have been taken. Default 0. */
-  updateStartingAtStep?: number | undefined;
+  updateEveryNSteps?: number | `${number}st` | undefined;
+  /** Not before so many optimizer steps have been taken: `100`, `'100st'`, or a part of all, `'0.5dur'`. Default 0. */
+  updateStartingAtStep?: StepStart | undefined;
   /** Not before this epoch, counted from 0. Default 0. */
-  updateStartingAtEpoch?: number | undefined;
+  updateStartingAtEpoch?: number | `${number}ep` | undefined;
 }
 
 const schema = z.strictObject({
   decay: numberBetween(0, 1).default(0.999),
-  updateEveryNSteps: wholeNumber(1).default(1),
-  updateStartingAtStep: wholeNumber(0).default(0),
-  updateStartingAtEpoch: wholeNumber(0).default(0),
+  updateEveryNSteps: countIn('st', 1).default(1),
+  updateStartingAtStep: anyThat<StepStart>(
+    "a step from 0, such as 100 or '100st', or a part of all, '0.5dur'",
+    isStart,
+  ).default(0),
+  updateStartingAtEpoch: countIn('ep', 0).default(0),
 });
 
 /**
@@ -43,6 +51,8 @@ export class EMAWeightAveraging implements Callback {
   readonly #weights = new AveragedWeights('EMAWeightAveraging');
   #updates = 0;
   #lastStep = 0;
+  /** The step that `updateStartingAtStep` means in this fit. */
+  #firstStep = 0;
 
   constructor(options: EMAWeightAveragingOptions = {}) {
     this.#options = parseOptions('EMAWeightAveraging', schema, options);
@@ -63,14 +73,15 @@ export class EMAWeightAveraging implements Callback {
 
   onTrainStart(trainer: TrainerView): void {
     this.#lastStep = trainer.globalStep;
+    this.#firstStep = firstStep(this.#options.updateStartingAtStep, trainer);
   }
 
   onTrainBatchEnd(trainer: TrainerView): void {
     const step = trainer.globalStep;
     if (step === this.#lastStep) return;
     this.#lastStep = step;
-    const { decay, updateEveryNSteps, updateStartingAtStep, updateStartingAtEpoch } = this.#options;
-    if (step <= updateStartingAtStep || trainer.currentEpoch < updateStartingAtEpoch) return;
+    const { decay, updateEveryNSteps, updateStartingAtEpoch } = this.#options;
+    if (step <= this.#firstStep || trainer.currentEpoch < updateStartingAtEpoch) return;
     if ((step - 1) % updateEveryNSteps !== 0) return;
     this.#weights.add(decay);
     this.#updates++;
@@ -112,4 +123,22 @@ export class EMAWeightAveraging implements Callback {
   loadStateDict(state: JsonObject): void {
     this.#updates = state.updates as number;
   }
+}
+
+function isStart(value: unknown): boolean {
+  const amount = typeof value === 'number' ? { amount: value, unit: 'st' } : parseAmount(value);
+  if (amount?.unit === 'dur') return true;
+  return amount?.unit === 'st' && Number.isInteger(amount.amount) && amount.amount >= 0;
+}
+
+function firstStep(start: StepStart, { estimatedSteppingBatches: steps }: TrainerView): number {
+  const { amount, unit } = parseAmount(start) ?? { amount: start as number, unit: 'st' };
+  if (unit === 'st') return amount;
+  if (Number.isFinite(steps)) return Math.floor(steps * amount + 1e-9);
+  throw new ConfigError('EMAWeightAveraging: option `updateStartingAtStep`', {
+    code: 'fraction-of-unlimited-training',
+    expected: 'a number of steps, since the training has no end to take a part of',
+    got: `'${start}'`,
+    help: 'set `maxEpochs` or `maxSteps`',
+  });
 }

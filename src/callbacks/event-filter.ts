@@ -1,11 +1,15 @@
 /** Event filters: which of the calls of a hook count, by number or by the units of training. */
 import type { TrainerView } from '../core/contracts.ts';
+import { parseAmount } from '../core/duration.ts';
 import { ConfigError, show } from '../core/errors.ts';
 import type { HookName } from '../core/hooks.ts';
-import { isTrainingCount, type TrainingCount, trainingAmount } from '../core/training-time.ts';
+import type { TrainingCount } from '../core/training-time.ts';
 
-/** A number of calls of the hook itself, from 1, or a count of epochs, batches or steps: `3`, `'2ep'`, `'100ba'`, `'50st'`. */
-export type EventCount = number | TrainingCount;
+/**
+ * A number of calls of the hook itself, from 1; a count of epochs, batches or steps; or a part of the optimizer steps of the
+ * whole training: `3`, `'2ep'`, `'100ba'`, `'50st'`, `'0.5dur'`.
+ */
+export type EventCount = number | TrainingCount | `${number}dur`;
 
 /** Which calls of a hook pass: those that meet all conditions. */
 export interface EventFilter {
@@ -21,7 +25,9 @@ export interface EventFilter {
   when?: ((trainer: TrainerView, ...args: never[]) => boolean) | undefined;
 }
 
-type Test = (at: (unit: Unit) => number) => boolean;
+type Test = (at: (unit: Unit) => number, trainer: TrainerView) => boolean;
+/** A count that has been read: of what, and how many in this training. */
+type Read = readonly [unit: Unit, amount: (trainer: TrainerView) => number];
 type Unit = 'calls' | 'ep' | 'ba' | 'st';
 
 /** Hooks that run before their batch is counted, and what of it. */
@@ -66,7 +72,7 @@ export function compileFilter(
   const add = (name: string, count: EventCount | undefined, holds: (position: number, amount: number) => boolean) => {
     if (count === undefined) return;
     const [unit, amount] = parse(name, count);
-    tests.push((at) => holds(at(unit), amount));
+    tests.push((at, trainer) => holds(at(unit), amount(trainer)));
   };
   add('every', every, (position, n) => position > 0 && position % n === 0);
   add('before', before, (position, n) => position < n);
@@ -74,14 +80,14 @@ export function compileFilter(
   if (once !== undefined) {
     const list = (Array.isArray(once) ? once : [once]).map((count: EventCount) => parse('once', count));
     if (list.length === 0) throw invalid('once', 'at least one number', show(once));
-    tests.push((at) => list.some(([unit, amount]) => at(unit) === amount));
+    tests.push((at, trainer) => list.some(([unit, amount]) => at(unit) === amount(trainer)));
   }
   if (when !== undefined && typeof when !== 'function') throw invalid('when', 'a function', show(when));
   if (tests.length === 0 && when === undefined) throw invalid('filter', 'at least one condition', 'none');
   return (hook, trainer, args) => {
     if (trainer.sanityChecking) return false;
     const at = (unit: Unit): number => positionOf(unit, hook, trainer, args);
-    return tests.every((test) => test(at)) && (when?.(trainer, ...(args as never[])) ?? true);
+    return tests.every((test) => test(at, trainer)) && (when?.(trainer, ...(args as never[])) ?? true);
   };
 }
 
@@ -120,10 +126,27 @@ function callsOf(hook: HookName, trainer: TrainerView, args: readonly unknown[])
   }
 }
 
-function parse(name: string, count: EventCount): [Unit, number] {
-  const { amount, unit } = isTrainingCount(count) ? trainingAmount(count) : { amount: count, unit: 'calls' as const };
-  if (typeof amount === 'number' && Number.isInteger(amount) && amount >= 1) return [unit as Unit, amount];
-  throw invalid(name, "a whole number of at least 1, or '2ep', '100ba', '50st'", show(count));
+const NOTHING = { amount: 0, unit: undefined };
+
+function parse(name: string, count: EventCount): Read {
+  const { amount, unit } =
+    typeof count === 'number' ? { amount: count, unit: 'calls' as const } : (parseAmount(count) ?? NOTHING);
+  if (unit === 'dur' && amount > 0) return ['st', (trainer) => stepsOf(amount, name, trainer)];
+  const counted = unit === 'calls' || unit === 'ep' || unit === 'ba' || unit === 'st';
+  if (counted && Number.isInteger(amount) && amount >= 1) return [unit, () => amount];
+  throw invalid(name, "a whole number of at least 1, or '2ep', '100ba', '50st', '0.5dur'", show(count));
+}
+
+/** A part of the training in optimizer steps. Outside of `fit` there is nothing to take a part of, and nothing is reached. */
+function stepsOf(part: number, name: string, { stage, estimatedSteppingBatches: steps }: TrainerView): number {
+  if (stage !== 'fit') return Number.POSITIVE_INFINITY;
+  if (Number.isFinite(steps)) return Math.max(1, Math.ceil(steps * part - 1e-9));
+  throw new ConfigError(`Event filter: \`${name}\``, {
+    code: 'fraction-of-unlimited-training',
+    expected: 'a count, since the training has no end to take a part of',
+    got: `'${part}dur'`,
+    help: 'set `maxEpochs` or `maxSteps`',
+  });
 }
 
 function invalid(name: string, expected: string, got: string): ConfigError {

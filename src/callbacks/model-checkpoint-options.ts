@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { isTimeSpan, type TimeSpan } from '../core/duration.ts';
 import { ConfigError } from '../core/errors.ts';
-import { anyThat, flag, oneOf, parseOptions, text, wholeNumber } from '../core/options.ts';
+import { anyThat, countIn, flag, oneOf, parseOptions, text, wholeNumber } from '../core/options.ts';
 
 /** Options of `ModelCheckpoint`. */
 export interface ModelCheckpointOptions<W extends string = string> {
@@ -23,11 +23,11 @@ export interface ModelCheckpointOptions<W extends string = string> {
   /** Save when training throws, so that nothing trained is lost. Default `true`. */
   saveOnException?: boolean | undefined;
   /** Save every n optimizer steps instead of at epoch ends. */
-  everyNTrainSteps?: number | undefined;
+  everyNTrainSteps?: number | `${number}st` | undefined;
   /** Save after the batch at which this time has passed since the last save, `'30min'`, instead of at epoch ends. */
   trainTimeInterval?: TimeSpan | undefined;
   /** Save every n epochs. Default 1. */
-  everyNEpochs?: number | undefined;
+  everyNEpochs?: number | `${number}ep` | undefined;
   /** Put the metric's name into the file name: `val_loss=0.50`. Default `true`. */
   autoInsertMetricName?: boolean | undefined;
   /** The clock of `trainTimeInterval`, in milliseconds. Default `performance.now`. */
@@ -45,9 +45,9 @@ const schema = z.strictObject({
   saveLast: flag().default(false),
   saveWeightsOnly: flag().default(false),
   saveOnException: flag().default(true),
-  everyNTrainSteps: wholeNumber(1).optional(),
+  everyNTrainSteps: countIn('st', 1).optional(),
   trainTimeInterval: anyThat<TimeSpan>("a time such as '30min' or '90s'", isTimeSpan).optional(),
-  everyNEpochs: wholeNumber(1).optional(),
+  everyNEpochs: countIn('ep', 1).optional(),
   autoInsertMetricName: flag().default(true),
   clock: anyThat<() => number>('a function', (value) => typeof value === 'function').optional(),
   stateKey: text().optional(),

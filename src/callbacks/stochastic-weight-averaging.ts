@@ -1,6 +1,7 @@
 /** Averages the weights of the last epochs while the learning rate is held at a constant, and ends with the average. */
 import { z } from 'zod';
 import type { Callback, Checkpoint, JsonObject, ModuleView, TrainerView } from '../core/contracts.ts';
+import { type Amount, parseAmount } from '../core/duration.ts';
 import { ConfigError } from '../core/errors.ts';
 import { anyThat, oneOf, parseOptions, wholeNumber } from '../core/options.ts';
 import { AveragedWeights } from './averaged-weights.ts';
@@ -10,19 +11,22 @@ import { recomputeBatchNorm } from './batch-norm-statistics.ts';
 export interface StochasticWeightAveragingOptions {
   /** The learning rate that is annealed to and then held: one, or one per parameter group. */
   swaLrs: number | readonly number[];
-  /** The epoch with which to begin, counted from 1, or a percentage of `maxEpochs`. Default `'80%'`. */
-  swaEpochStart?: number | `${number}%` | undefined;
+  /** The epoch with which to begin, counted from 1, or a part of `maxEpochs`: `15`, `'15ep'`, `'80%'`, `'0.8dur'`. Default `'80%'`. */
+  swaEpochStart?: Start | undefined;
   /** Epochs in which the rate is led to `swaLrs`; 0 jumps there. Default 10. */
   annealingEpochs?: number | undefined;
   /** How it is led there: along a cosine (`'cos'`, default) or a line. */
   annealingStrategy?: 'cos' | 'linear' | undefined;
 }
 
-type Start = number | `${number}%`;
+type Start = number | `${number}%` | `${number}dur` | `${number}ep`;
 
 const schema = z.strictObject({
   swaLrs: anyThat<number | readonly number[]>('a number above 0, or one per parameter group', areRates),
-  swaEpochStart: anyThat<Start>("a whole number of at least 1, or a percentage such as '80%'", isStart).default('80%'),
+  swaEpochStart: anyThat<Start>(
+    "an epoch from 1, such as 15 or '15ep', or a part of the training, such as '80%' or '0.8dur'",
+    isStart,
+  ).default('80%'),
   annealingEpochs: wholeNumber(0).default(10),
   annealingStrategy: oneOf('cos', 'linear').default('cos'),
 });
@@ -124,9 +128,13 @@ export class StochasticWeightAveraging implements Callback {
   /** The epoch, counted from 0, at whose start the first weights are taken. */
   #first({ maxEpochs }: TrainerView): number {
     const { swaEpochStart } = this.#options;
-    if (typeof swaEpochStart === 'number') return swaEpochStart - 1;
-    if (maxEpochs === -1) throw unlimited(swaEpochStart);
-    return Math.max(0, Math.floor((maxEpochs * Number.parseFloat(swaEpochStart)) / 100 + 1e-9) - 1);
+    const { amount, unit } =
+      typeof swaEpochStart === 'number'
+        ? { amount: swaEpochStart, unit: 'ep' }
+        : (parseAmount(swaEpochStart) as Amount);
+    if (unit === 'ep') return amount - 1;
+    if (maxEpochs === -1) throw unlimited(String(swaEpochStart));
+    return Math.max(0, Math.floor(maxEpochs * (unit === '%' ? amount / 100 : amount) + 1e-9) - 1);
   }
 
   #setRates(trainer: TrainerView): void {
@@ -162,7 +170,8 @@ function areRates(value: unknown): boolean {
 
 function isStart(value: unknown): boolean {
   if (typeof value === 'number') return Number.isInteger(value) && value >= 1;
-  return typeof value === 'string' && /^\d+(\.\d+)?%$/.test(value) && Number.parseFloat(value) <= 100;
+  const given = parseAmount(value);
+  return given?.unit === 'ep' ? given.amount >= 1 : given?.unit === '%' || given?.unit === 'dur';
 }
 
 function unlimited(got: string): ConfigError {

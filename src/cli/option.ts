@@ -75,9 +75,18 @@ export const words = kind<string>(text(), asIs, '<text>');
 export const path = kind<string>(text('a path'), asIs, '<path>');
 /** A count of batches or a percentage of them. */
 export const limit = kind<BatchLimit>(
-  anyThat<BatchLimit>("a count of at least 0, or a percentage such as '25%'", isBatchLimit),
+  anyThat<BatchLimit>("a count of at least 0, such as 10 or '10ba', or a percentage such as '25%'", isBatchLimit),
   numeric,
   '<n|%>',
+);
+/** A count of batches, a percentage of them, or a time. */
+export const interval = kind<BatchLimit | TimeSpan>(
+  anyThat<BatchLimit | TimeSpan>(
+    "a count such as 200 or '200ba', a percentage such as '50%', or a time such as '30min'",
+    (value) => isBatchLimit(value) || isTimeSpan(value),
+  ),
+  numeric,
+  '<n|%|time>',
 );
 /** A time such as 30min. */
 export const time = kind<TimeSpan>(

@@ -4,30 +4,62 @@
  */
 import { ConfigError, show } from './errors.ts';
 
-/** A part of the batches of a loader: a count, or a percentage such as `'25%'`. */
-export type BatchLimit = number | `${number}%`;
+/** A part of the batches of a loader: a count, `10` or `'10ba'`, or a percentage such as `'25%'`. */
+export type BatchLimit = number | `${number}%` | `${number}ba`;
 
 /** A time: milliseconds as `'500ms'`, or seconds, minutes, hours, days: `'90s'`, `'30min'`, `'2h'`, `'1d'`. */
 export type TimeSpan = `${number}${'ms' | 's' | 'min' | 'h' | 'd'}`;
 
+/** Units of amounts: parts of a whole, batches, epochs, optimizer steps, parts of the whole training, time. */
+export type Unit = '%' | 'ba' | 'ep' | 'st' | 'dur' | 'ms';
+
+/** What a text means: how much of which unit. Times are in milliseconds. */
+export interface Amount {
+  readonly amount: number;
+  readonly unit: Unit;
+}
+
 const MILLISECONDS = { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** True for a count of at least 0 or a percentage from 0 to 100. */
+/**
+ * Reads an amount with its unit: `'25%'`, `'10ba'`, `'3ep'`, `'50st'`, `'0.5dur'`, `'30min'`. Batches, epochs and steps are
+ * whole, percentages end at 100 and parts of the training at 1. `undefined` for anything else.
+ */
+export function parseAmount(value: unknown): Amount | undefined {
+  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(%|[a-z]+)$/.exec(value) : null;
+  if (match === null) return undefined;
+  const amount = Number(match[1]);
+  const unit = match[2] as string;
+  switch (unit) {
+    case '%':
+      return amount <= 100 ? { amount, unit } : undefined;
+    case 'dur':
+      return amount <= 1 ? { amount, unit } : undefined;
+    case 'ba':
+    case 'ep':
+    case 'st':
+      return Number.isInteger(amount) ? { amount, unit } : undefined;
+    default:
+      if (!Object.hasOwn(MILLISECONDS, unit)) return undefined;
+      return { amount: amount * MILLISECONDS[unit as keyof typeof MILLISECONDS], unit: 'ms' };
+  }
+}
+
+/** True for a count of at least 0, also as `'10ba'`, or a percentage from 0 to 100. */
 export function isBatchLimit(value: unknown): value is BatchLimit {
   if (typeof value === 'number') return Number.isInteger(value) && value >= 0;
-  const percent = percentage(value);
-  return percent !== undefined && percent >= 0 && percent <= 100;
+  const unit = parseAmount(value)?.unit;
+  return unit === '%' || unit === 'ba';
 }
 
 /** True for a time span such as `'30min'`. */
 export function isTimeSpan(value: unknown): value is TimeSpan {
-  return typeof value === 'string' && /^\d+(\.\d+)?(ms|s|min|h|d)$/.test(value);
+  return parseAmount(value)?.unit === 'ms';
 }
 
 /** Milliseconds of a time span. */
 export function milliseconds(span: TimeSpan): number {
-  const [, amount, unit] = /^([\d.]+)([a-z]+)$/.exec(span) ?? [];
-  return Number(amount) * MILLISECONDS[unit as keyof typeof MILLISECONDS];
+  return (parseAmount(span) as Amount).amount;
 }
 
 /**
@@ -38,8 +70,9 @@ export function milliseconds(span: TimeSpan): number {
  * @throws ConfigError when a percentage leaves no batch, or is taken of a loader without length
  */
 export function limitedCount(name: string, limit: BatchLimit, total: number): number {
-  if (typeof limit === 'number') return Math.min(limit, total);
-  const percent = percentage(limit) as number;
+  const { amount: percent, unit } =
+    typeof limit === 'number' ? { amount: limit, unit: 'ba' } : (parseAmount(limit) as Amount);
+  if (unit === 'ba') return Math.min(percent, total);
   if (percent === 100) return total;
   if (percent === 0) return 0;
   if (total === Number.POSITIVE_INFINITY) {
@@ -60,7 +93,8 @@ export function limitedCount(name: string, limit: BatchLimit, total: number): nu
   });
 }
 
-function percentage(value: unknown): number | undefined {
-  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)%$/.exec(value) : null;
-  return match ? Number(match[1]) : undefined;
+/** The same limit, with a count of batches as a plain number: `'10ba'` is `10`. */
+export function plainLimit(limit: BatchLimit): number | `${number}%` {
+  const given = parseAmount(limit);
+  return given?.unit === 'ba' ? given.amount : (limit as number | `${number}%`);
 }

@@ -4,6 +4,7 @@
  */
 import leven from 'leven';
 import { z } from 'zod';
+import { parseAmount } from './duration.ts';
 import { ConfigError, show } from './errors.ts';
 
 /**
@@ -57,6 +58,19 @@ export function wholeNumber(min: number, max: number = Number.MAX_SAFE_INTEGER):
   const error =
     max === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`;
   return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/**
+ * A whole number of at least `min`, also with its unit: `3` or `'3ep'`. The result is the number. Another unit is an error
+ * that names the right one.
+ */
+export function countIn<U extends 'ep' | 'st'>(unit: U, min: number): z.ZodType<number, number | `${number}${U}`> {
+  const error = `a whole number of at least ${min}, or with its unit, such as '${Math.max(min, 3)}${unit}'`;
+  const numberOf = (value: unknown): unknown => {
+    const given = parseAmount(value);
+    return given?.unit === unit ? given.amount : value;
+  };
+  return z.preprocess(numberOf, z.int({ error }).min(min, { error })) as never;
 }
 
 /** A finite number within closed bounds. */

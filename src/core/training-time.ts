@@ -2,7 +2,7 @@
  * Training time in the units that training has: epochs, batches, optimizer steps, or time on the clock. `'3ep'` is three
  * epochs, `'200ba'` two hundred batches, `'50st'` fifty optimizer steps, `'30min'` half an hour.
  */
-import { isTimeSpan, milliseconds, type TimeSpan } from './duration.ts';
+import { isTimeSpan, parseAmount, type TimeSpan } from './duration.ts';
 
 /** An amount of training: `'3ep'` epochs, `'200ba'` batches, `'50st'` optimizer steps. */
 export type TrainingCount = `${number}${'ep' | 'ba' | 'st'}`;
@@ -19,11 +19,9 @@ export interface TrainingAmount {
   readonly unit: TrainingUnit;
 }
 
-const COUNT = /^(\d+)(ep|ba|st)$/;
-
 /** True for a count with a unit, such as `'3ep'`. */
 export function isTrainingCount(value: unknown): value is TrainingCount {
-  return typeof value === 'string' && COUNT.test(value);
+  return ['ep', 'ba', 'st'].includes(parseAmount(value)?.unit ?? '');
 }
 
 /** True for a count with a unit, or a time span. */
@@ -33,7 +31,5 @@ export function isTrainingTime(value: unknown): value is TrainingTime {
 
 /** Reads a training time; clock time is in milliseconds. */
 export function trainingAmount(time: TrainingTime): TrainingAmount {
-  const [, count, unit] = COUNT.exec(time) ?? [];
-  if (count !== undefined) return { amount: Number(count), unit: unit as TrainingUnit };
-  return { amount: milliseconds(time as TimeSpan), unit: 'ms' };
+  return parseAmount(time) as TrainingAmount;
 }

@@ -33,7 +33,7 @@ export interface CheckReport {
   readonly loaders: readonly CheckedLoader[];
   /** Names that callbacks can watch, by stage. */
   readonly metrics: { readonly train: readonly string[]; readonly validate: readonly string[] };
-  /** Optimizer steps, epochs and validations of the whole fit; `Infinity` where nothing limits them. */
+  /** Optimizer steps, epochs and validations of the whole fit; `Infinity` where nothing limits them, NaN validations where a clock does. */
   readonly steps: number;
   readonly epochs: number;
   readonly validations: number;

@@ -66,6 +66,7 @@ export async function validateWhileFitting(session: Session): Promise<void> {
   const before = { validationBatches, validations, validatedBatch };
   session.undoneValidation = { progress: before, loggers: desk.loggerStates() };
   session.trainingRandom = globalRandom().state();
+  session.markValidation();
   progress.validations++;
   progress.validatedBatch = progress.globalBatch;
   try {

@@ -1,9 +1,9 @@
 /** The trainer's flags, as in Lightning: what each means, its default, and the check that it gets. */
 import { z } from 'zod';
 import type { Callback, LoggerLike } from '../core/contracts.ts';
-import { type BatchLimit, isBatchLimit, isTimeSpan, type TimeSpan } from '../core/duration.ts';
+import { type BatchLimit, isBatchLimit, isTimeSpan, parseAmount, plainLimit, type TimeSpan } from '../core/duration.ts';
 import { ConfigError } from '../core/errors.ts';
-import { anyThat, flag, oneOf, parseOptions, positiveNumber, text, wholeNumber } from '../core/options.ts';
+import { anyThat, countIn, flag, oneOf, parseOptions, positiveNumber, text, wholeNumber } from '../core/options.ts';
 import type { ProfilerLike } from '../core/profiling.ts';
 import { ENGINE_NAMES, type EngineName } from '../engine/types.ts';
 import { environmentDefaults } from './environment.ts';
@@ -19,13 +19,13 @@ export interface TrainerOptions<C extends Callbacks = Callbacks> {
   /** Which engine computes; `'auto'` (default) takes the fastest that can be started. */
   engine?: EngineName | 'auto' | undefined;
   /** Epochs to train; `-1` for no limit. Default 1000, or no limit when `maxSteps` or `maxTime` is given. */
-  maxEpochs?: number | undefined;
+  maxEpochs?: number | `${number}ep` | undefined;
   /** Epochs below which requests to stop are ignored. Default 0. */
-  minEpochs?: number | undefined;
+  minEpochs?: number | `${number}ep` | undefined;
   /** Optimizer steps to take; `-1` (default) for no limit. */
-  maxSteps?: number | undefined;
+  maxSteps?: number | `${number}st` | undefined;
   /** Optimizer steps below which requests to stop are ignored. Default 0. */
-  minSteps?: number | undefined;
+  minSteps?: number | `${number}st` | undefined;
   /** Wall time after which to stop, such as `'30min'`. */
   maxTime?: TimeSpan | undefined;
   /** How many batches of the training loader an epoch uses. Default `'100%'`. */
@@ -33,14 +33,17 @@ export interface TrainerOptions<C extends Callbacks = Callbacks> {
   limitValBatches?: BatchLimit | undefined;
   limitTestBatches?: BatchLimit | undefined;
   limitPredictBatches?: BatchLimit | undefined;
-  /** Validate every n training batches of an epoch, or at a percentage of it. Default `'100%'`, the end of the epoch. */
-  valCheckInterval?: BatchLimit | undefined;
+  /**
+   * Validate every n training batches of an epoch (`200`, `'200ba'`), at a percentage of it, or whenever so much time of
+   * training has passed, `'30min'`, epochs notwithstanding. Default `'100%'`, the end of the epoch.
+   */
+  valCheckInterval?: BatchLimit | TimeSpan | undefined;
   /** Validate in every n-th epoch only. `null`: `valCheckInterval` counts batches across epochs. Default 1. */
   checkValEveryNEpoch?: number | null | undefined;
   /** Validation batches to try before training starts; `-1` for all. Default 2. */
   numSanityValSteps?: number | undefined;
   /** Write a row of step metrics every n optimizer steps; `0` for never. Default 50. */
-  logEveryNSteps?: number | undefined;
+  logEveryNSteps?: number | `${number}st` | undefined;
   /** Loggers. `true` (default): TensorBoard, below `defaultRootDir`. `false`: none. */
   logger?: boolean | LoggerLike | readonly LoggerLike[] | undefined;
   callbacks?: C | undefined;
@@ -87,8 +90,10 @@ export interface TrainerOptions<C extends Callbacks = Callbacks> {
   handleSignals?: boolean | undefined;
 }
 
-const COUNT_OR_PERCENT = "a count of at least 0, or a percentage such as '25%'";
+const COUNT_OR_PERCENT = "a count of at least 0, such as 10 or '10ba', or a percentage such as '25%'";
 const limit = () => anyThat<BatchLimit>(COUNT_OR_PERCENT, isBatchLimit);
+const plainInterval = (value: BatchLimit | TimeSpan) => (isTimeSpan(value) ? value : plainLimit(value));
+const isNothing = (value: BatchLimit | TimeSpan): boolean => value === 0 || parseAmount(value)?.amount === 0;
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 const isLogger = (value: unknown): boolean => isObject(value) && typeof (value as LoggerLike).logMetrics === 'function';
 const isProfiler = (value: unknown): boolean => isObject(value) && typeof (value as ProfilerLike).begin === 'function';
@@ -98,22 +103,22 @@ const oneOrMore = (test: (value: unknown) => boolean) => (value: unknown) =>
 
 const schema = z.strictObject({
   engine: oneOf('auto', ...ENGINE_NAMES).optional(),
-  maxEpochs: wholeNumber(-1).optional(),
-  minEpochs: wholeNumber(0).default(0),
-  maxSteps: wholeNumber(-1).default(-1),
-  minSteps: wholeNumber(0).default(0),
+  maxEpochs: countIn('ep', -1).optional(),
+  minEpochs: countIn('ep', 0).default(0),
+  maxSteps: countIn('st', -1).default(-1),
+  minSteps: countIn('st', 0).default(0),
   maxTime: anyThat<TimeSpan>("a time such as '30min', '90s' or '2h'", isTimeSpan).optional(),
   limitTrainBatches: limit().default('100%'),
   limitValBatches: limit().default('100%'),
   limitTestBatches: limit().default('100%'),
   limitPredictBatches: limit().default('100%'),
-  valCheckInterval: anyThat<BatchLimit>(
-    "a count of at least 1, or a percentage above 0 such as '50%'",
-    (value) => isBatchLimit(value) && value !== 0 && value !== '0%',
+  valCheckInterval: anyThat<BatchLimit | TimeSpan>(
+    "a count of at least 1, such as 200 or '200ba', a percentage above 0 such as '50%', or a time such as '30min'",
+    (value) => (isBatchLimit(value) || isTimeSpan(value)) && !isNothing(value),
   ).default('100%'),
   checkValEveryNEpoch: wholeNumber(1).nullable().default(1),
   numSanityValSteps: wholeNumber(-1).default(2),
-  logEveryNSteps: wholeNumber(0).default(50),
+  logEveryNSteps: countIn('st', 0).default(50),
   logger: anyThat<boolean | LoggerLike | readonly LoggerLike[]>(
     'true, false, a logger or an array of loggers',
     (value) => typeof value === 'boolean' || oneOrMore(isLogger)(value),
@@ -162,7 +167,7 @@ export function resolveTrainerOptions(options: TrainerOptions) {
   const dev = Number(flags.fastDevRun);
   const quiet = dev > 0 || flags.barebones;
   const unlimited = flags.maxSteps !== -1 || flags.maxTime !== undefined;
-  const overfit = flags.overfitBatches !== 0 && flags.overfitBatches !== '0%' ? flags.overfitBatches : undefined;
+  const overfit = isNothing(flags.overfitBatches) ? undefined : plainLimit(flags.overfitBatches);
   const cap = <T>(value: T): T | number => (dev > 0 ? dev : value);
   return {
     ...flags,
@@ -170,11 +175,11 @@ export function resolveTrainerOptions(options: TrainerOptions) {
     overfitBatches: overfit,
     maxEpochs: dev > 0 ? 1 : (flags.maxEpochs ?? (unlimited ? -1 : 1000)),
     maxSteps: cap(flags.maxSteps) as number,
-    limitTrainBatches: cap(overfit ?? flags.limitTrainBatches) as BatchLimit,
-    limitValBatches: cap(overfit ?? flags.limitValBatches) as BatchLimit,
-    limitTestBatches: cap(flags.limitTestBatches) as BatchLimit,
-    limitPredictBatches: cap(flags.limitPredictBatches) as BatchLimit,
-    valCheckInterval: dev > 0 ? ('100%' as const) : flags.valCheckInterval,
+    limitTrainBatches: cap(overfit ?? plainLimit(flags.limitTrainBatches)) as BatchLimit,
+    limitValBatches: cap(overfit ?? plainLimit(flags.limitValBatches)) as BatchLimit,
+    limitTestBatches: cap(plainLimit(flags.limitTestBatches)) as BatchLimit,
+    limitPredictBatches: cap(plainLimit(flags.limitPredictBatches)) as BatchLimit,
+    valCheckInterval: dev > 0 ? ('100%' as const) : plainInterval(flags.valCheckInterval),
     checkValEveryNEpoch: dev > 0 ? 1 : flags.checkValEveryNEpoch,
     numSanityValSteps: quiet ? 0 : flags.numSanityValSteps,
     logger: quiet ? false : flags.logger,

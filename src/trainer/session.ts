@@ -100,6 +100,7 @@ export class Session {
   pause: Pause | undefined;
   #optimization: Optimization | undefined;
   #started: number | undefined;
+  #validatedAt = 0;
   #lastBreath = performance.now();
 
   constructor(parts: SessionParts) {
@@ -197,12 +198,23 @@ export class Session {
 
   /** Starts the clock of `maxTime`: engine, data and sanity check do not count. */
   startClock(): void {
+    this.#validatedAt = this.elapsed;
     this.#started = performance.now();
   }
 
   /** Milliseconds of training, earlier calls of `fit` and resumed runs included. */
   get elapsed(): number {
     return this.progress.elapsed + (this.#started === undefined ? 0 : performance.now() - this.#started);
+  }
+
+  /** Milliseconds of training since the last validation, or since this fit has begun. */
+  get sinceValidation(): number {
+    return this.elapsed - this.#validatedAt;
+  }
+
+  /** A validation begins: from here on the time to the next one counts. */
+  markValidation(): void {
+    this.#validatedAt = this.elapsed;
   }
 
   /** The x value of training rows: zero-based count of the batches that closed an accumulation window. */

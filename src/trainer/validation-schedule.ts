@@ -1,6 +1,6 @@
 /** When validation runs during training: `valCheckInterval` and `checkValEveryNEpoch`. */
 
-import { limitedCount } from '../core/duration.ts';
+import { isTimeSpan, limitedCount, milliseconds } from '../core/duration.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { ResolvedTrainerOptions } from './options.ts';
 import type { Session } from './session.ts';
@@ -11,10 +11,11 @@ export function validationDue(session: Session): boolean {
   if (val.length === 0 || module.validationStep === undefined || session.interrupted) return false;
   if (progress.validatedBatch === progress.globalBatch) return false; // done before the checkpoint that was resumed from
   if (session.shouldStop && session.minimumsMet) return true;
-  const everyNEpoch = options.checkValEveryNEpoch;
-  if (everyNEpoch === null) return progress.globalBatch % (options.valCheckInterval as number) === 0;
+  const { valCheckInterval, checkValEveryNEpoch: everyNEpoch } = options;
+  if (isTimeSpan(valCheckInterval)) return session.sinceValidation >= milliseconds(valCheckInterval);
+  if (everyNEpoch === null) return progress.globalBatch % (valCheckInterval as number) === 0;
   if ((progress.epoch + 1) % everyNEpoch !== 0) return false;
-  if (options.valCheckInterval === '100%') return isLastBatch;
+  if (valCheckInterval === '100%') return isLastBatch;
   return progress.epochBatch % validationInterval(options, train?.count ?? Number.POSITIVE_INFINITY) === 0;
 }
 
@@ -30,6 +31,14 @@ export function validatesAtEpochEnd(options: ResolvedTrainerOptions): boolean {
  */
 export function checkValidationSchedule(options: ResolvedTrainerOptions, trainBatches: number): void {
   const { valCheckInterval, checkValEveryNEpoch } = options;
+  if (isTimeSpan(valCheckInterval)) {
+    if (checkValEveryNEpoch === null || checkValEveryNEpoch === 1) return;
+    throw new ConfigError('Trainer: option `checkValEveryNEpoch`', {
+      code: 'conflicting-options',
+      expected: 'to be left out, since `valCheckInterval` is a time',
+      got: String(checkValEveryNEpoch),
+    });
+  }
   if (checkValEveryNEpoch === null) {
     if (typeof valCheckInterval === 'number') return;
     throw new ConfigError('Trainer: option `valCheckInterval`', {
@@ -51,12 +60,14 @@ export function checkValidationSchedule(options: ResolvedTrainerOptions, trainBa
 
 function validationInterval({ valCheckInterval }: ResolvedTrainerOptions, trainBatches: number): number {
   if (typeof valCheckInterval === 'number') return valCheckInterval;
+  if (isTimeSpan(valCheckInterval)) return Number.POSITIVE_INFINITY;
   return Math.max(1, limitedCount('valCheckInterval', valCheckInterval, trainBatches));
 }
 
-/** How many validations a fit will run that sees `seen` batches, in epochs of `perEpoch`. */
+/** How many validations a fit will run that sees `seen` batches, in epochs of `perEpoch`; NaN when a clock decides. */
 export function plannedValidations(options: ResolvedTrainerOptions, perEpoch: number, seen: number): number {
   const { valCheckInterval, checkValEveryNEpoch } = options;
+  if (isTimeSpan(valCheckInterval)) return Number.NaN;
   if (checkValEveryNEpoch === null) return Math.floor(seen / (valCheckInterval as number));
   if (!Number.isFinite(seen)) return Number.POSITIVE_INFINITY;
   const interval = valCheckInterval === '100%' ? perEpoch : validationInterval(options, perEpoch);

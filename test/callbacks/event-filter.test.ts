@@ -157,7 +157,7 @@ test('bad filters are refused', () => {
   const bad = (filter: object) => expect(() => filtered({}, filter as EventFilter));
   bad({}).toThrow('Event filter: `filter`: expected at least one condition, got none.');
   bad({ every: 0 }).toThrow(
-    "Event filter: `every`: expected a whole number of at least 1, or '2ep', '100ba', '50st', got 0 (number).",
+    "Event filter: `every`: expected a whole number of at least 1, or '2ep', '100ba', '50st', '0.5dur', got 0 (number).",
   );
   bad({ once: [2, 1.5] }).toThrow('Event filter: `once`: expected a whole number of at least 1');
   bad({ once: [] }).toThrow('Event filter: `once`: expected at least one number, got [] (array).');

@@ -133,7 +133,7 @@ test('D9 D13 a metric that nobody logs, and options that contradict one another'
       "triggers": "ConfigError [conflicting-options] ModelCheckpoint: option \`everyNEpochs\`: expected one trigger, got two: \`everyNTrainSteps\` is given as well.",
       "unknown": "ConfigError [unknown-option] ModelCheckpoint: unknown option \`save_last\`.
       help: did you mean \`saveLast\`?",
-      "zero": "ConfigError [invalid-option] ModelCheckpoint: option \`everyNEpochs\`: expected a whole number of at least 1, got 0 (number).",
+      "zero": "ConfigError [invalid-option] ModelCheckpoint: option \`everyNEpochs\`: expected a whole number of at least 1, or with its unit, such as '3ep', got 0 (number).",
     }
   `);
   module.dispose();

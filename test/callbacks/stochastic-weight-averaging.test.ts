@@ -165,7 +165,7 @@ test('wrong options', async () => {
     'option `swaLrs`: expected a number above 0, or one per parameter group, got 0 (number).',
   );
   expect(() => new StochasticWeightAveraging({ swaLrs: 1, swaEpochStart: 0.8 })).toThrow(
-    "option `swaEpochStart`: expected a whole number of at least 1, or a percentage such as '80%', got 0.8 (number).",
+    "option `swaEpochStart`: expected an epoch from 1, such as 15 or '15ep', or a part of the training, such as '80%' or '0.8dur', got 0.8 (number).",
   );
   await expect(fitBoring(new StochasticWeightAveraging({ swaLrs: [0.1, 0.2] }))).rejects.toThrow(
     'option `swaLrs`: expected one rate, or one for each of 1 parameter groups, got 2.',

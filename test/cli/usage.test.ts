@@ -145,7 +145,7 @@ test.each([
   ],
   [
     ['fit', '--limit-train-batches', '200%'],
-    "error: option '--limit-train-batches <n|%>' argument '200%' is invalid. Expected a count of at least 0, or a percentage such as '25%'.\n",
+    "error: option '--limit-train-batches <n|%>' argument '200%' is invalid. Expected a count of at least 0, such as 10 or '10ba', or a percentage such as '25%'.\n",
   ],
   [
     ['fit', '--model', 'rnn'],

@@ -63,7 +63,7 @@ test('what is wrong is said, when it is given or when it comes up', () =>
       }),
     }).toMatchInlineSnapshot(`
       {
-        "every": "ConfigError [invalid-option] TemperatureCallback: option \`every\`: expected a whole number of at least 1, got undefined.",
+        "every": "ConfigError [invalid-option] TemperatureCallback: option \`every\`: expected a whole number of at least 1, or a part of the run above 0 such as '0.25dur', got undefined.",
         "module": "ConfigError [module-without-temperature] TemperatureCallback: expected a DistillationModule, or a module with a \`temperature\`, got BoringModule.",
         "schedule": "ConfigError [invalid-option] TemperatureCallback: option \`schedule\`: expected 'constant', 'linear', 'cosine', 'exponential', 'step', 'warmup' or a function, got 'quadratic' (string).",
         "start": "ConfigError [invalid-option] TemperatureCallback: option \`start\`: expected a number above 0, got 0 (number).",

@@ -40,7 +40,7 @@ test('a variable that is wrong or unknown is an error that names it', async () =
     return messageFrom(() => new Trainer(bare));
   };
   expect(await text({ KELVIN_TRAINER_MAX_EPOCHS: 'many' })).toMatchInlineSnapshot(
-    `"ConfigError [invalid-option] Environment: variable \`KELVIN_TRAINER_MAX_EPOCHS\`: expected a whole number of at least -1, got 'many'."`,
+    `"ConfigError [invalid-option] Environment: variable \`KELVIN_TRAINER_MAX_EPOCHS\`: expected a whole number of at least -1, or with its unit, such as '3ep', got 'many'."`,
   );
   delete process.env.KELVIN_TRAINER_MAX_EPOCHS;
   expect(await text({ KELVIN_TRAINER_MAX_EPOCH: '3' })).toMatchInlineSnapshot(`

@@ -34,9 +34,9 @@ test('flags', async () => {
       "checkpointing": "ConfigError [conflicting-options] Trainer: option \`enableCheckpointing\`: expected true, since a ModelCheckpoint is given, got false.
       help: leave out one of them",
       "clip": "ConfigError [invalid-option] Trainer: option \`gradientClipVal\`: expected a number above 0, got 0 (number).",
-      "fraction": "ConfigError [invalid-option] Trainer: option \`limitTrainBatches\`: expected a count of at least 0, or a percentage such as '25%', got 0.5 (number).",
-      "negative": "ConfigError [invalid-option] Trainer: option \`maxEpochs\`: expected a whole number of at least -1, got -2 (number).",
-      "percent": "ConfigError [invalid-option] Trainer: option \`limitValBatches\`: expected a count of at least 0, or a percentage such as '25%', got '120%' (string).",
+      "fraction": "ConfigError [invalid-option] Trainer: option \`limitTrainBatches\`: expected a count of at least 0, such as 10 or '10ba', or a percentage such as '25%', got 0.5 (number).",
+      "negative": "ConfigError [invalid-option] Trainer: option \`maxEpochs\`: expected a whole number of at least -1, or with its unit, such as '3ep', got -2 (number).",
+      "percent": "ConfigError [invalid-option] Trainer: option \`limitValBatches\`: expected a count of at least 0, such as 10 or '10ba', or a percentage such as '25%', got '120%' (string).",
       "sanity": "ConfigError [invalid-option] Trainer: option \`numSanityValSteps\`: expected a whole number of at least -1, got -2 (number).",
       "time": "ConfigError [invalid-option] Trainer: option \`maxTime\`: expected a time such as '30min', '90s' or '2h', got 3000 (number).",
       "unknown": "ConfigError [unknown-option] Trainer: unknown option \`maxEpoch\`.

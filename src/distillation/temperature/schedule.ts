@@ -1,7 +1,8 @@
 /** How a value changes over the epochs or steps of a run: constant, linear, cosine, exponential, in steps, warmed up. */
 import { z } from 'zod';
+import { parseAmount } from '../../core/duration.ts';
 import { ConfigError, show } from '../../core/errors.ts';
-import { flag, oneOf, parseOptions, wholeNumber } from '../../core/options.ts';
+import { anyThat, flag, oneOf, parseOptions } from '../../core/options.ts';
 
 /** Where a run is, for schedules of one's own. */
 export interface ScheduleProgress {
@@ -15,6 +16,9 @@ export interface ScheduleProgress {
 
 /** A schedule of one's own: of the epoch (or step, see `interval`), counted from 0, and of how many there are. */
 export type ScheduleFunction = (epoch: number, epochs: number, at: ScheduleProgress) => number;
+
+/** A number of epochs or steps, whichever the schedule counts, or a part of all of them. */
+export type ScheduleSpan = number | `${number}dur`;
 
 /** A schedule by name, over epochs or steps. */
 export type NamedSchedule =
@@ -33,14 +37,16 @@ export type NamedSchedule =
       readonly start?: number | undefined;
       readonly end?: number | undefined;
       readonly gamma?: number | undefined;
-      readonly every: number;
+      /** Epochs (or steps, by `interval`), or a part of all: `5`, `'0.25dur'`. */
+      readonly every: ScheduleSpan;
     }
   | {
       /** From `start` to `end` in a line over the first `over` epochs, then `end`: `min(e / over, 1)` for weights. */
       readonly schedule: 'warmup';
       readonly start?: number | undefined;
       readonly end?: number | undefined;
-      readonly over: number;
+      /** Epochs (or steps), or a part of all: `10`, `'0.25dur'`. */
+      readonly over: ScheduleSpan;
     };
 
 /** What a schedule is of: its name in errors, its defaults, and which numbers it may give. */
@@ -83,15 +89,15 @@ export function scheduleFunction(
         schedule: oneOf('step'),
         ...ends,
         gamma: z.number({ error: 'a number above 0' }).positive({ error: 'a number above 0' }).default(0.5),
-        every: wholeNumber(1),
+        every: span(),
       });
       const { start, end, gamma, every } = parseOptions(owner, schema, schedule);
-      return (epoch) => Math.max(end, start * gamma ** Math.floor(epoch / every));
+      return (epoch, epochs) => Math.max(end, start * gamma ** Math.floor(epoch / lengthOf(every, epochs) + 1e-9));
     }
     case 'warmup': {
-      const schema = z.strictObject({ schedule: oneOf('warmup'), ...ends, over: wholeNumber(1) });
+      const schema = z.strictObject({ schedule: oneOf('warmup'), ...ends, over: span() });
       const { start, end, over } = parseOptions(owner, schema, schedule);
-      return (epoch) => start + (end - start) * Math.min(1, epoch / over);
+      return (epoch, epochs) => start + (end - start) * Math.min(1, epoch / lengthOf(over, epochs));
     }
     default:
       throw new ConfigError(`${owner}: option \`schedule\``, {
@@ -101,6 +107,16 @@ export function scheduleFunction(
       });
   }
 }
+
+const span = () =>
+  anyThat<ScheduleSpan>("a whole number of at least 1, or a part of the run above 0 such as '0.25dur'", (value) => {
+    if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 1;
+    const given = parseAmount(value);
+    return given?.unit === 'dur' && given.amount > 0;
+  });
+
+const lengthOf = (given: ScheduleSpan, all: number): number =>
+  typeof given === 'number' ? given : (parseAmount(given)?.amount as number) * all;
 
 /** From `start` at 0 to `end` at 1. */
 const CURVES = {
