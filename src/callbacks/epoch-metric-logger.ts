@@ -28,7 +28,7 @@ export class EpochMetricLogger implements Callback {
   readonly #metrics: NamedMetrics;
 
   constructor(metrics: NamedMetrics) {
-    for (const [name, metric] of Object.entries(metrics)) {
+    for (const [name, metric] of Object.entries(metrics ?? { metrics })) {
       if (metric instanceof EpochMetric) continue;
       throw new ConfigError(`EpochMetricLogger: \`${name}\``, {
         code: 'invalid-option',

@@ -1,5 +1,5 @@
 /** What holds for every callback: defaults, two fits, resume, no leaks, a state key of its own. */
-import { type Callback, type TrainerOptions, tf } from 'kelvin';
+import { type Callback, metrics, type TrainerOptions, tf } from 'kelvin';
 import * as callbacks from 'kelvin/callbacks';
 import { describe, expect, test } from 'vitest';
 import { fitBoring, freshDirectory, wholeAndResumed } from '../callbacks/support.ts';
@@ -57,6 +57,10 @@ const REGISTRY: Readonly<Record<string, Entry>> = {
     defaults: false,
   },
   GradientNormMonitor: { make: () => new callbacks.GradientNormMonitor(), defaults: true },
+  EpochMetricLogger: {
+    make: () => new callbacks.EpochMetricLogger({ ece: new metrics.CalibrationError() }),
+    defaults: false,
+  },
   HistogramMonitor: {
     make: () => new callbacks.HistogramMonitor({ everyNSteps: 2, gradients: true }),
     defaults: true,

@@ -59,3 +59,9 @@ test('whatever the values, nothing but finite numbers is drawn, and names cannot
     { numRuns: 200 },
   );
 });
+
+test('a tiny value on a logarithmic axis of whole numbers draws no tick at the logarithm of zero', () => {
+  const series = [{ name: 's', points: [[0, 2e-247] as const] }];
+  const svg = lineChart({ title: 't', x: 'x', y: 'y', series, yScale: { logarithmic: true, whole: true } });
+  expect(svg).not.toMatch(/NaN|Infinity/);
+});

@@ -237,7 +237,7 @@ test('what does not fit says so', async () => {
       "teacher": "ConfigError [invalid-teacher] The teacher: expected a tf.LayersModel or a LightningModule with \`forward\`, got {} (object).",
       "temperature": "ConfigError [invalid-option] DistillationModule: option \`temperature\`: expected a number above 0, got 0 (number).",
       "unknown": "ConfigError [unknown-option] ImageClassificationModel: unknown option \`temprature\`.
-      help: known options: encoder, classes, head, learningRate, optimizer, weightDecay, maxNorm, lrSchedule, warmupSteps, labelSmoothing",
+      help: known options: encoder, classes, head, learningRate, optimizer, weightDecay, maxNorm, lrSchedule, warmupSteps, labelSmoothing, classWeights, focalGamma, testViews",
     }
   `);
   const other = table([

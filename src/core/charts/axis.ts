@@ -45,7 +45,9 @@ function roundsWithin(low: number, high: number, least: number): number[] {
   const step = Math.max(least, power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10));
   const first = Math.ceil(low / step - 1e-9);
   const count = Math.floor(high / step + 1e-9) - first + 1;
-  return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+  const ticks = Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+  // Of tiny values between whole numbers 0 is left, which a logarithm does not know.
+  return ticks.filter((tick) => low <= 0 || tick > 0);
 }
 
 /** 1, 2 and 5 times the powers of ten; over more than three decades the powers alone. */
