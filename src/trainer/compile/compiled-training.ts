@@ -175,11 +175,10 @@ export class CompiledTraining {
     window.clear();
     session.windowBatch = 0;
     progress.closedWindows++;
-    const updated = new Set(cache.updated);
     for (const { optimizer } of session.optimization.all) {
       if (!(optimizer instanceof RuleOptimizer)) continue;
       const params = optimizer.paramGroups.flatMap((group) => group.params as tf.Variable[]);
-      optimizer.countStep(params.filter((param) => updated.has(placeName(param))));
+      optimizer.countStep(params.filter((param) => cache.updated.has(placeName(param))));
     }
     progress.optimizerStep++;
     return output;

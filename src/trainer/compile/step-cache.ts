@@ -43,8 +43,8 @@ const MOST_RECORDINGS = 6;
 
 export class StepCache {
   plan: StepPlan | undefined;
-  /** The states that the step updates. */
-  updated: readonly string[] = [];
+  /** The names of the states that the step updates. */
+  updated: ReadonlySet<string> = new Set();
   #guards: Guards | undefined;
   #last: Observation | undefined;
   #program: Program | undefined;
@@ -108,7 +108,7 @@ export class StepCache {
     const emitted = emitter.emit({ graph, places: seen.places, draws: seen.draws, finite });
     if ('obstacle' in emitted) return emitted.obstacle;
     this.#drop();
-    this.updated = [...graph.updates.keys()];
+    this.updated = new Set(graph.updates.keys());
     return this.#use(seen, emitted.program);
   }
 
