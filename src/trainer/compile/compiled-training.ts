@@ -38,16 +38,19 @@ export type CompiledState = Readonly<Record<string, StepCacheState>>;
 export type CompileOption = 'auto' | boolean;
 
 /**
- * Compiled steps for a session, where the option and the engine allow them.
+ * Compiled steps for a session, where the option and the engine allow them. Evaluation on its own has those of
+ * evaluation, which run eagerly where they cannot be compiled.
  *
- * @throws ConfigError `not-compiled` with `true` on an engine that compiles nothing, or a module that cannot be compiled
+ * @throws ConfigError `not-compiled` in `fit` with `true` on an engine that compiles nothing
  */
 export function compiledTraining(session: Session): CompiledTraining | undefined {
-  const { compile } = session.options;
+  const { stage, options } = session;
+  const { compile } = options;
   if (compile === false) return undefined;
   const emitter = emitterHere();
   if (emitter !== undefined) return new CompiledTraining(session, emitter, compile);
-  if (compile === true) throw notCompiled(`the engine '${currentEngine()?.name}' has no compiled steps`);
+  if (compile === true && stage === 'fit')
+    throw notCompiled(`the engine '${currentEngine()?.name}' has no compiled steps`);
   return undefined;
 }
 
