@@ -162,6 +162,13 @@ export const ARRAY_LOWERINGS: Readonly<Record<string, Lower>> = {
     return [graph.constant(out.dtype, out.shape, [attr(node, 'value')])];
   },
 
+  Range: ({ graph, node }) => {
+    const [out] = node.outputs as readonly [Value];
+    const { start, step } = node.attrs as Record<'start' | 'step', number>;
+    const values = Array.from({ length: out.shape[0] as number }, (_, i) => start + i * step);
+    return [graph.constant(out.dtype, out.shape, values)];
+  },
+
   Einsum: (at) => {
     const values = list(at);
     const equation = { s: attr<string>(at.node, 'equation') };
