@@ -32,7 +32,7 @@ export function wantedOfTensorFlow(name: string): string | undefined {
 export async function buildAddon(folder: string, compiler: string, further: readonly string[] = []): Promise<void> {
   const libraries = join(folder, 'tensorflow');
   const sources = join(folder, 'tfjs-node', 'binding');
-  await addToSource(join(sources, 'tfjs_backend.cc'));
+  await configureSessions(join(sources, 'tfjs_backend.cc'));
   const args = [
     '-O2',
     '-std=c++17',
@@ -59,27 +59,6 @@ export async function buildAddon(folder: string, compiler: string, further: read
   });
 }
 
-/**
- * What precedes tfjs-node's source: TensorFlow 2.21 greets through Abseil, which does not look at TF_CPP_MIN_LOG_LEVEL by
- * itself. The symbol has Abseil's version in its name; a TensorFlow without it greets.
- */
-const QUIET = `#include <cstdlib>
-#include <fstream>
-#include <sstream>
-namespace absl {
-inline namespace lts_20250814 {
-enum class LogSeverityAtLeast : int;
-__attribute__((weak)) void SetMinLogLevel(LogSeverityAtLeast);
-}
-}
-static const bool kelvin_quiet = [] {
-  const char *level = getenv("TF_CPP_MIN_LOG_LEVEL");
-  if (level != nullptr && absl::SetMinLogLevel != nullptr)
-    absl::SetMinLogLevel(static_cast<absl::LogSeverityAtLeast>(atoi(level)));
-  return true;
-}();
-`;
-
 /** Where tfjs-node loads a SavedModel, and what is added there. */
 const LOADED =
   '  TF_Graph *graph = TF_NewGraph();\n\n  TF_Buffer *metagraph = TF_NewBuffer();\n\n  TF_AutoStatus tf_status;\n';
@@ -93,12 +72,13 @@ const CONFIGURED = `
   }
 `;
 
-/** Adds to tfjs-node's source the two things that it has no way to ask for: silence, and a session's configuration. */
-async function addToSource(path: string): Promise<void> {
+/** Has the addon look for a session's configuration, which tfjs-node has no way to give. */
+async function configureSessions(path: string): Promise<void> {
   const source = await readFile(path, 'utf8');
   if (source.split(LOADED).length !== 2)
     throw new BackendError("tfjs-node's sources are not those that Kelvin knows", { code: 'native-build' });
-  await writeFile(path, QUIET + source.replace(LOADED, LOADED + CONFIGURED));
+  const includes = '#include <fstream>\n#include <sstream>\n';
+  await writeFile(path, includes + source.replace(LOADED, LOADED + CONFIGURED));
 }
 
 /** Node's own headers, or npm's copy of them for a Node that came without. */

@@ -20,6 +20,7 @@ export function sessionConfig(graph: Graph): Uint8Array | undefined {
   // Field numbers of tensorflow/core/protobuf/config.proto. A negative number of threads is the calling thread.
   const config = new BinaryWriter().tag(5, WireType.Varint).int32(-1);
   if (small) {
+    config.tag(2, WireType.Varint).int32(1); // nor is one operation divided
     config.tag(16, WireType.LengthDelimited).fork();
     config.tag(3, WireType.LengthDelimited).string('SINGLE_THREADED_EXECUTOR');
     config.join();
