@@ -22,6 +22,7 @@
  *             beforeOptimizerStep (gradients not yet clipped) > module.configureGradientClipping > module.optimizerStep
  *             schedulers of interval 'step'; after the last batch those of interval 'epoch'
  *           trainBatchEnd > a row for the loggers, when due
+ *           after the last batch, or the one at which the epoch is broken off: trainBatchesEnd
  *           VALIDATION, when due
  *         trainEpochEnd; within it, before the checkpoint callbacks: schedulers that wait for a metric, a row for the loggers
  *       trainEnd > fitEnd > teardown
@@ -98,6 +99,7 @@ export const HOOKS = {
   afterBackward: hook('CM', 'perStep'),
   beforeOptimizerStep: hook<[optimizer: OptimizerLike, gradients: Gradients]>('CM', 'perStep'),
   trainBatchEnd: hook<[outputs: StepOutput, batch: unknown, batchIdx: number]>('CM', 'perStep'),
+  trainBatchesEnd: hook('CM', 'perEpoch'),
   validationModelEval: hook('M'),
   validationStart: hook('CM', 'perEpoch'),
   validationEpochStart: hook('CM', 'perEpoch'),

@@ -79,10 +79,18 @@ async function settleResumedBatch(session: Session): Promise<void> {
 async function settleBatch(session: Session): Promise<void> {
   const { unsettled, progress, optimization, desk } = session;
   if (unsettled === undefined) return;
+  if (session.isLastBatch || session.leavesEpoch) await endBatches(session);
   if (validationDue(session)) await validateWhileFitting(session);
   if (session.interrupted) return;
   if (unsettled.stepped) optimization.afterMetrics('step', progress.optimizerStep, () => desk.callbackMetrics);
   session.unsettled = undefined;
+}
+
+/** The batches of an epoch are over: said once, before the validation that ends it where there is one. */
+async function endBatches({ hooks, progress, interrupted }: Session): Promise<void> {
+  if (interrupted || progress.endedBatch === progress.globalBatch) return;
+  progress.endedBatch = progress.globalBatch;
+  await hooks.fire('trainBatchesEnd');
 }
 
 /** An epoch without validation: metrics of an earlier one are old, and say nothing about this epoch. */
@@ -95,6 +103,7 @@ function awaitsValidation({ progress, val, module }: Session): boolean {
 async function endEpoch(session: Session, complete: boolean): Promise<void> {
   const { hooks, progress, optimization, desk } = session;
   const { train: book } = desk.books;
+  await endBatches(session);
   session.closeEpoch({ complete });
   book.epochEnded = true;
   hooks.settleEpoch = () => {

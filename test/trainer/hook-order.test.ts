@@ -87,6 +87,7 @@ test('fit: two epochs of two batches, a sanity check, a scheduler per epoch, che
       "M.lrSchedulerStep",
       "U/M/K.trainBatchEnd",
       "L.log(1: epoch train_loss)",
+      "U/K/M.trainBatchesEnd",
       "M.validationModelEval",
       "U/K/M.validationStart",
       "U/K/M.validationEpochStart",
@@ -197,6 +198,7 @@ test('a request to stop in batch 1 of 4 ends the batch, validates, and ends epoc
   expect(hooks.slice(hooks.lastIndexOf('U/M/K.trainBatchEnd'))).toMatchInlineSnapshot(`
     [
       "U/M/K.trainBatchEnd",
+      "U/K/M.trainBatchesEnd",
       "M.validationModelEval",
       "U/K/M.validationStart",
       "U/K/M.validationEpochStart",
@@ -224,6 +226,7 @@ test('-1 from onTrainBatchStart ends the epoch: the batch is not trained on, not
   expect(hooks.slice(hooks.lastIndexOf('U/K.trainBatchStart'))).toMatchInlineSnapshot(`
     [
       "U/K.trainBatchStart",
+      "U/K/M.trainBatchesEnd",
       "U/M/K.trainEpochEnd",
       "U/K/M.trainEnd",
       "U/K/M.fitEnd",
