@@ -25,6 +25,7 @@ export type NamedMetrics = Readonly<Record<string, EpochMetric<number | readonly
  * ```
  */
 export class EpochMetricLogger implements Callback {
+  readonly metricNames: readonly string[];
   readonly #metrics: NamedMetrics;
 
   constructor(metrics: NamedMetrics) {
@@ -37,6 +38,7 @@ export class EpochMetricLogger implements Callback {
       });
     }
     this.#metrics = metrics;
+    this.metricNames = Object.keys(metrics).flatMap((name) => [`val_${name}`, `val_${name}/*`]);
   }
 
   onValidationStart(): void {

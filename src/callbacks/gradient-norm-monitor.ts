@@ -27,10 +27,13 @@ const schema = z.strictObject({ perLayer: flag().default(true), prefix: text().d
  * ```
  */
 export class GradientNormMonitor implements Callback {
+  readonly metricNames: readonly string[];
   readonly #options: z.output<typeof schema>;
 
   constructor(options: GradientNormMonitorOptions = {}) {
     this.#options = parseOptions('GradientNormMonitor', schema, options);
+    const { perLayer, prefix } = this.#options;
+    this.metricNames = [`${prefix}/${perLayer ? '*' : 'total'}`];
   }
 
   onBeforeOptimizerStep(trainer: TrainerView, module: ModuleView, _: OptimizerLike, gradients: Gradients): void {

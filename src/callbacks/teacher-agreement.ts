@@ -31,10 +31,12 @@ interface HasTeacher {
  * ```
  */
 export class TeacherAgreement implements Callback {
+  readonly metricNames: readonly string[];
   readonly #metric: string;
 
   constructor(options: TeacherAgreementOptions = {}) {
     this.#metric = parseOptions('TeacherAgreement', schema, options).metric;
+    this.metricNames = [this.#metric];
   }
 
   onValidationStart(_trainer: TrainerView, module: ModuleView): void {

@@ -210,6 +210,11 @@ export interface Callback<M extends ModuleView = ModuleView> extends CallbackHoo
   readonly stateKey?: string | undefined;
   /** `'monitor'`: sees what the module logs at the end of an epoch; `'checkpoint'`: that, and comes last in every hook. */
   readonly role?: 'monitor' | 'checkpoint' | 'progressBar' | 'summary' | undefined;
+  /**
+   * The metrics that it logs, for `trainer.check`, which calls no callbacks: `['val_kappa']`; a name that ends in `*` stands
+   * for all that begin so.
+   */
+  readonly metricNames?: readonly string[] | undefined;
   /** What has to survive a resume. */
   stateDict?(): JsonObject;
   loadStateDict?(state: JsonObject): void;

@@ -62,12 +62,18 @@ test('C2 an epoch that is broken off: by a limit, a callback in a batch or in a 
   const limited = await fit({ maxSteps: 2 });
   expect(ends(limited.seen)).toEqual(['trainBatchesEnd 2', 'trainEpochEnd 2']);
   const stop = (hook: 'onTrainBatchEnd' | 'onValidationEnd') =>
-    new LambdaCallback({ [hook]: (trainer: { shouldStop: boolean }) => void (trainer.shouldStop = true) });
+    new LambdaCallback({
+      [hook]: (trainer: { shouldStop: boolean }) => {
+        trainer.shouldStop = true;
+      },
+    });
   const stopped = await fit({ callbacks: stop('onTrainBatchEnd') });
   expect(ends(stopped.seen)).toEqual(['trainBatchesEnd 1', 'validationStart 1', 'validationEnd 1', 'trainEpochEnd 1']);
   const late = await fit({ valCheckInterval: 2, callbacks: stop('onValidationEnd') });
   expect(ends(late.seen)).toEqual(['validationStart 2', 'validationEnd 2', 'trainBatchesEnd 2', 'trainEpochEnd 2']);
-  const skips = new LambdaCallback({ onTrainBatchStart: (_t, _m, _batch, batchIdx) => (batchIdx === 1 ? -1 : undefined) });
+  const skips = new LambdaCallback({
+    onTrainBatchStart: (_t, _m, _batch, batchIdx) => (batchIdx === 1 ? -1 : undefined),
+  });
   const skipped = await fit({ maxEpochs: 1, callbacks: skips });
   expect(ends(skipped.seen)).toEqual(['trainBatchesEnd 1', 'trainEpochEnd 1']);
   for (const { module } of [limited, stopped, late, skipped]) module.dispose();

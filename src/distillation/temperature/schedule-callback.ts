@@ -28,12 +28,14 @@ const schema = z.strictObject({ interval: oneOf('epoch', 'step').default('epoch'
 
 /** Sets a number of the module at the start of each epoch, or before each step. Nothing but the trainer's counters is state. */
 export abstract class ScheduleCallback implements Callback {
+  readonly metricNames: readonly string[];
   readonly #target: ScheduledNumber;
   readonly #value: ScheduleFunction;
   readonly #options: { interval: 'epoch' | 'step'; epochs?: number | undefined };
 
   protected constructor(target: ScheduledNumber, value: ScheduleFunction, options: ScheduleCallbackOptions = {}) {
     this.#target = target;
+    this.metricNames = [target.metric];
     this.#value = value;
     this.#options = parseOptions(target.owner, schema, options);
   }
