@@ -6,7 +6,7 @@ import { EpochMetric } from '../metrics/epoch.ts';
 import { labelsOf, logitsOf } from './classified.ts';
 
 /** Metrics by name; those with a number per class are logged as `name/0`, `name/1`, … */
-export type NamedMetrics = Readonly<Record<string, EpochMetric<number | readonly number[]>>>;
+export type NamedMetrics<N extends string = string> = Readonly<Record<N, EpochMetric<number | readonly number[]>>>;
 
 /**
  * Feeds metrics with the batches of validation and test, and logs them at the end as `val_name` and `test_name`. A value
@@ -24,11 +24,11 @@ export type NamedMetrics = Readonly<Record<string, EpochMetric<number | readonly
  * });
  * ```
  */
-export class EpochMetricLogger implements Callback {
-  readonly metricNames: readonly string[];
+export class EpochMetricLogger<N extends string = string> implements Callback {
+  readonly metricNames: readonly (`val_${N}` | `val_${N}/*`)[];
   readonly #metrics: NamedMetrics;
 
-  constructor(metrics: NamedMetrics) {
+  constructor(metrics: NamedMetrics<N>) {
     for (const [name, metric] of Object.entries(metrics ?? { metrics })) {
       if (metric instanceof EpochMetric) continue;
       throw new ConfigError(`EpochMetricLogger: \`${name}\``, {
@@ -38,7 +38,8 @@ export class EpochMetricLogger implements Callback {
       });
     }
     this.#metrics = metrics;
-    this.metricNames = Object.keys(metrics).flatMap((name) => [`val_${name}`, `val_${name}/*`]);
+    const names = Object.keys(metrics) as N[];
+    this.metricNames = names.flatMap((name) => [`val_${name}` as const, `val_${name}/*` as const]);
   }
 
   onValidationStart(): void {

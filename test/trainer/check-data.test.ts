@@ -167,6 +167,8 @@ test('a monitor on a metric that another callback logs is not missing', async ()
   expect(await monitoring('kd_weight', new WeightCallback({ schedule: 'constant', value: 1 }))).toEqual(nothing);
   const own: Callback = { metricNames: ['speed'], onTrainEpochEnd: (_t, module) => module.log('speed', 1) };
   expect(await monitoring('speed', own)).toEqual(nothing);
+  const lambda = new LambdaCallback({ metricNames: ['speed'], onTrainEpochEnd: own.onTrainEpochEnd });
+  expect(await monitoring('speed', lambda)).toEqual(nothing);
 });
 
 test('a monitor that nobody can log is an error, one that a callback may log a warning', async () => {

@@ -17,7 +17,7 @@ function watch(trainer: Trainer): string[] {
 }
 
 /** Epochs of three batches with a validation of one batch. */
-async function fit(options: TrainerOptions, data: object = {}, prepare: (trainer: Trainer) => void = () => {}) {
+async function trained(options: TrainerOptions, data: object = {}, prepare: (trainer: Trainer) => void = () => {}) {
   const module = new BoringModule();
   const trainer = new Trainer({ ...bare, maxEpochs: 2, ...options });
   const seen = watch(trainer);
@@ -29,7 +29,7 @@ async function fit(options: TrainerOptions, data: object = {}, prepare: (trainer
 const ends = (seen: readonly string[]): string[] => seen.filter((line) => !line.startsWith('trainBatchEnd'));
 
 test('C2 it is called once per epoch, after the last batch and before the validation', async () => {
-  const { module, seen } = await fit({});
+  const { module, seen } = await trained({});
   expect(seen.slice(2)).toEqual([
     'trainBatchEnd 3',
     'trainBatchesEnd 3',
@@ -48,18 +48,18 @@ test('C2 it is called once per epoch, after the last batch and before the valida
 });
 
 test('C2 validations within the epoch, none at all, and epochs that are not validated', async () => {
-  const within = await fit({ maxEpochs: 1, valCheckInterval: 2 });
+  const within = await trained({ maxEpochs: 1, valCheckInterval: 2 });
   expect(ends(within.seen)).toEqual(['validationStart 2', 'validationEnd 2', 'trainBatchesEnd 3', 'trainEpochEnd 3']);
-  const without = await fit({ limitValBatches: 0 });
+  const without = await trained({ limitValBatches: 0 });
   const once = ['trainBatchesEnd 3', 'trainEpochEnd 3', 'trainBatchesEnd 6', 'trainEpochEnd 6'];
   expect(ends(without.seen)).toEqual(once);
-  const second = await fit({ checkValEveryNEpoch: 2 });
+  const second = await trained({ checkValEveryNEpoch: 2 });
   expect(ends(second.seen).filter((line) => line.startsWith('train'))).toEqual(once);
   for (const { module } of [within, without, second]) module.dispose();
 });
 
 test('C2 an epoch that is broken off: by a limit, a callback in a batch or in a validation, and -1', async () => {
-  const limited = await fit({ maxSteps: 2 });
+  const limited = await trained({ maxSteps: 2 });
   expect(ends(limited.seen)).toEqual(['trainBatchesEnd 2', 'trainEpochEnd 2']);
   const stop = (hook: 'onTrainBatchEnd' | 'onValidationEnd') =>
     new LambdaCallback({
@@ -67,14 +67,14 @@ test('C2 an epoch that is broken off: by a limit, a callback in a batch or in a 
         trainer.shouldStop = true;
       },
     });
-  const stopped = await fit({ callbacks: stop('onTrainBatchEnd') });
+  const stopped = await trained({ callbacks: stop('onTrainBatchEnd') });
   expect(ends(stopped.seen)).toEqual(['trainBatchesEnd 1', 'validationStart 1', 'validationEnd 1', 'trainEpochEnd 1']);
-  const late = await fit({ valCheckInterval: 2, callbacks: stop('onValidationEnd') });
+  const late = await trained({ valCheckInterval: 2, callbacks: stop('onValidationEnd') });
   expect(ends(late.seen)).toEqual(['validationStart 2', 'validationEnd 2', 'trainBatchesEnd 2', 'trainEpochEnd 2']);
   const skips = new LambdaCallback({
     onTrainBatchStart: (_t, _m, _batch, batchIdx) => (batchIdx === 1 ? -1 : undefined),
   });
-  const skipped = await fit({ maxEpochs: 1, callbacks: skips });
+  const skipped = await trained({ maxEpochs: 1, callbacks: skips });
   expect(ends(skipped.seen)).toEqual(['trainBatchesEnd 1', 'trainEpochEnd 1']);
   for (const { module } of [limited, stopped, late, skipped]) module.dispose();
 });
@@ -92,8 +92,8 @@ test.for([
       if (trainer.globalBatch === 3) await trainer.saveCheckpoint(ckptPath);
     },
   });
-  const first = await fit({ maxEpochs: 1, callbacks: save });
-  const resumed = await fit({ maxEpochs: 1 }, { ckptPath });
+  const first = await trained({ maxEpochs: 1, callbacks: save });
+  const resumed = await trained({ maxEpochs: 1 }, { ckptPath });
   // A validation that the checkpoint was made in is done anew, and one whose last hook has begun is done.
   expect(resumed.seen).toEqual(owed);
   first.module.dispose();
