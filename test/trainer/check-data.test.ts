@@ -8,6 +8,7 @@ import {
   EarlyStopping,
   EpochMetricLogger,
   GradientNormMonitor,
+  type HookFunction,
   LambdaCallback,
   LightningDataModule,
   LightningModule,
@@ -165,9 +166,10 @@ test('a monitor on a metric that another callback logs is not missing', async ()
   expect(await monitoring('throughput/batches_per_sec', new ThroughputMonitor())).toEqual(nothing);
   expect(await monitoring('device/tensors', new DeviceStatsMonitor())).toEqual(nothing);
   expect(await monitoring('kd_weight', new WeightCallback({ schedule: 'constant', value: 1 }))).toEqual(nothing);
-  const own: Callback = { metricNames: ['speed'], onTrainEpochEnd: (_t, module) => module.log('speed', 1) };
+  const log: HookFunction<'trainEpochEnd'> = (_trainer, module) => module.log('speed', 1);
+  const own: Callback = { metricNames: ['speed'], onTrainEpochEnd: log };
   expect(await monitoring('speed', own)).toEqual(nothing);
-  const lambda = new LambdaCallback({ metricNames: ['speed'], onTrainEpochEnd: own.onTrainEpochEnd });
+  const lambda = new LambdaCallback({ metricNames: ['speed'], onTrainEpochEnd: log });
   expect(await monitoring('speed', lambda)).toEqual(nothing);
 });
 
