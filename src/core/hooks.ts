@@ -20,9 +20,11 @@
  *           beforeBackward > (backward) > afterBackward
  *           when the accumulation window closes:
  *             beforeOptimizerStep (gradients not yet clipped) > module.configureGradientClipping > module.optimizerStep
- *             schedulers of interval 'step'; after the last batch those of interval 'epoch'
+ *             schedulers of interval 'step'
+ *           schedulers of interval 'batch'; after the last batch those of interval 'epoch'
  *           trainBatchEnd > a row for the loggers, when due
- *           VALIDATION, when due
+ *           after the last batch: trainBatchesEnd
+ *           VALIDATION, when due > schedulers of interval 'validation'
  *         trainEpochEnd; within it, before the checkpoint callbacks: schedulers that wait for a metric, a row for the loggers
  *       trainEnd > fitEnd > teardown
  * VALIDATION (test is the same under its own name):
@@ -98,6 +100,7 @@ export const HOOKS = {
   afterBackward: hook('CM', 'perStep'),
   beforeOptimizerStep: hook<[optimizer: OptimizerLike, gradients: Gradients]>('CM', 'perStep'),
   trainBatchEnd: hook<[outputs: StepOutput, batch: unknown, batchIdx: number]>('CM', 'perStep'),
+  trainBatchesEnd: hook('CM', 'perEpoch'),
   validationModelEval: hook('M'),
   validationStart: hook('CM', 'perEpoch'),
   validationEpochStart: hook('CM', 'perEpoch'),

@@ -24,7 +24,7 @@ export function trainByHand(session: Session, batch: unknown, batchIdx: number):
   let output: StepOutput = {};
   session.handSteps = 0;
   try {
-    tf.tidy(() => {
+    const train = (): void => {
       const step = (): unknown => module.trainingStep(batch as never, batchIdx);
       const result: unknown = refusePromise(
         `${module.constructor.name}.trainingStep`,
@@ -32,7 +32,8 @@ export function trainByHand(session: Session, batch: unknown, batchIdx: number):
       );
       const named = result instanceof tf.Tensor ? { loss: result } : result;
       output = keepTensors(isPlainObject(named) ? named : {});
-    });
+    };
+    session.within(() => tf.tidy(train));
   } catch (error) {
     dropTape();
     throw explainStepError(error, module.constructor.name);

@@ -91,7 +91,11 @@ const REGISTRY: Readonly<Record<string, Entry>> = {
     defaults: true,
   },
   PredictionWriter: { make: () => new callbacks.PredictionWriter({ writeBatch: () => {} }), defaults: false },
-  ProgressBar: { make: () => new callbacks.ProgressBar({ stream: nowhere }), defaults: true },
+  ProgressBar: {
+    make: () => new callbacks.ProgressBar({ stream: nowhere }),
+    defaults: true,
+    flags: { enableProgressBar: true },
+  },
   RestoreBest: { make: () => new callbacks.RestoreBest({ monitor: 'val_loss', mode: 'max' }), defaults: false },
   StochasticWeightAveraging: {
     make: () => new callbacks.StochasticWeightAveraging({ swaLrs: 0.02, swaEpochStart: 2 }),
@@ -181,7 +185,7 @@ test('all that get along with one another work together', async () => {
   await expectNoLeak(async () => {
     const [whole, resumed] = await wholeAndResumed(all, {
       at: 7,
-      flags: { logger: drawsNothing },
+      flags: { logger: drawsNothing, enableProgressBar: true },
       module: () => new Layered(),
       outcome: (module) => module.weights(),
     });

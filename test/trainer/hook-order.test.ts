@@ -87,6 +87,7 @@ test('fit: two epochs of two batches, a sanity check, a scheduler per epoch, che
       "M.lrSchedulerStep",
       "U/M/K.trainBatchEnd",
       "L.log(1: epoch train_loss)",
+      "U/K/M.trainBatchesEnd",
       "M.validationModelEval",
       "U/K/M.validationStart",
       "U/K/M.validationEpochStart",
