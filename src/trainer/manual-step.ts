@@ -4,14 +4,14 @@
  */
 import type { Gradients, StepOutput } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
-import { isPlainObject } from '../core/tensors.ts';
+import { isPlainObject, keepTensors } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 import type { ManualOptimizer, ModuleHost } from '../module/module-host.ts';
 import type { ResolvedOptimizer } from '../module/optimizer-config.ts';
 import { asScalar, checkLoss, withoutMissing } from './loss.ts';
 import { parametersOf } from './optimization.ts';
 import type { ResolvedTrainerOptions } from './options.ts';
-import { keepTensors, refusePromise } from './outputs.ts';
+import { refusePromise } from './outputs.ts';
 import type { Session } from './session.ts';
 import { explainStepError } from './step-errors.ts';
 import { dropTape } from './tape.ts';

@@ -41,7 +41,7 @@ export async function loadWeights(
   if (checkpoint === undefined) return;
   restoreDataModule(session, checkpoint);
   await session.hooks.fire('loadCheckpoint', checkpoint);
-  restoreWeights(session.module, checkpoint, { strict: true });
+  restoreWeights(session.module, checkpoint, { strict: session.module.strictLoading });
 }
 
 function keepers(callbacks: readonly Callback[]): CheckpointKeeper[] {

@@ -45,7 +45,7 @@ export async function runFit(
     checkResumable(checkpoint);
     restoreDataModule(session, checkpoint);
     await hooks.fire('loadCheckpoint', checkpoint);
-    restoreWeights(module, checkpoint, { strict: true });
+    restoreWeights(module, checkpoint, { strict: module.strictLoading });
   }
   await requestLoaders(session, checkpoint ? savedLoaderRequest(checkpoint) : session.pause?.loaderRequest);
   if (!session.hasOptimization) session.optimization = await Optimization.configure(module);

@@ -61,7 +61,7 @@ test('D3 all, none, and none but the last', async () => {
   expect((await run({ saveTopK: 0, saveLast: true })).files).toEqual(['last.ckpt']);
 });
 
-test('last.ckpt is the last state, not the last that was among the best', async () => {
+test('§2.1 C3 last.ckpt is the last state, not the last that was among the best', async () => {
   for (const everyNTrainSteps of [undefined, 3]) {
     const { dirPath } = await run(
       { monitor: 'val_loss', saveLast: true, ...(everyNTrainSteps ? { everyNTrainSteps, saveTopK: 0 } : {}) },
@@ -139,7 +139,7 @@ test('D9 D13 a metric that nobody logs, and options that contradict one another'
   module.dispose();
 });
 
-test("D20 'best' and 'last' have weights of their own, without ckptPath they are the module's", async () => {
+test("D20 §2.2 T2 'best' and 'last' have weights of their own, without ckptPath they are the module's", async () => {
   const dirPath = freshDirectory();
   const module = new Scripted([3, 1, 2]);
   const callbacks = [

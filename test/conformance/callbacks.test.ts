@@ -90,6 +90,7 @@ const REGISTRY: Readonly<Record<string, Entry>> = {
     make: () => new callbacks.OnExceptionCheckpoint({ dirPath: freshDirectory() }),
     defaults: true,
   },
+  OutputCollector: { make: () => new callbacks.OutputCollector({ onEpochEnd: () => {} }), defaults: false },
   PredictionWriter: { make: () => new callbacks.PredictionWriter({ writeBatch: () => {} }), defaults: false },
   ProgressBar: {
     make: () => new callbacks.ProgressBar({ stream: nowhere }),
@@ -122,7 +123,7 @@ describe.for(Object.entries(REGISTRY))('%s', ([name, { make, defaults, timed = f
     if (defaults) expect(new Callback()).toBeInstanceOf(Callback);
     else if (name !== 'LambdaCallback') expect(() => new Callback()).toThrow(`${name}`);
     expect(() => new Callback({ nonsense: 1 })).toThrow(
-      new RegExp(`^${name}.*(nonsense|loader|swaLrs|monitor|epochs)`),
+      new RegExp(`^${name}.*(nonsense|loader|swaLrs|monitor|epochs|onEpochEnd)`),
     );
   });
 
