@@ -28,9 +28,9 @@
  *         trainEpochEnd; within it, before the checkpoint callbacks: schedulers that wait for a metric, a row for the loggers
  *       trainEnd > fitEnd > teardown
  * VALIDATION (test is the same under its own name):
- *       validationStart > validationEpochStart
+ *       validationModelEval > (evaluation mode) > validationStart > validationEpochStart
  *         for each batch: validationBatchStart > module.validationStep > validationBatchEnd
- *       validationEpochEnd > a row for the loggers > validationEnd
+ *       validationEpochEnd > a row for the loggers > validationEnd > (the modes there were) > validationModelTrain
  * predict: as validation, with module.predictStep and nothing logged
  * any time: saveCheckpoint and loadCheckpoint around a checkpoint; interrupt after Ctrl-C; exception when something threw
  * ```
@@ -112,18 +112,22 @@ export const HOOKS = {
   trainEpochEnd: hook('CM', 'perEpoch'),
   trainEnd: hook('CM'),
   fitEnd: hook('CM'),
+  testModelEval: hook('M'),
   testStart: hook('CM', 'perEpoch'),
   testEpochStart: hook('CM', 'perEpoch'),
   testBatchStart: hook<Evaluating>('CM', 'perBatch'),
   testBatchEnd: hook<Evaluated>('CM', 'perBatch'),
   testEpochEnd: hook('CM', 'perEpoch'),
   testEnd: hook('CM'),
+  testModelTrain: hook('M'),
+  predictModelEval: hook('M'),
   predictStart: hook('CM'),
   predictEpochStart: hook('CM'),
   predictBatchStart: hook<Evaluating>('CM'),
   predictBatchEnd: hook<Evaluated>('CM'),
   predictEpochEnd: hook('CM'),
   predictEnd: hook('CM'),
+  predictModelTrain: hook('M'),
   saveCheckpoint: hook<[checkpoint: Checkpoint]>('CM'),
   loadCheckpoint: hook<[checkpoint: Checkpoint]>('CM'),
   interrupt: hook('CM'),
