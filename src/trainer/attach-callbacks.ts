@@ -17,7 +17,8 @@ export function addDefaultCallbacks(options: ResolvedTrainerOptions): readonly C
   const count = (role: Callback['role']): number => given.filter((callback) => callback.role === role).length;
   const has = (role: Callback['role']): boolean => count(role) > 0;
   if (!options.fastDevRun && !options.barebones) {
-    if (!options.enableCheckpointing && has('checkpoint')) throw switchedOff('enableCheckpointing', 'a ModelCheckpoint');
+    if (!options.enableCheckpointing && has('checkpoint'))
+      throw switchedOff('enableCheckpointing', 'a ModelCheckpoint');
     if (!options.enableProgressBar && has('progressBar')) throw switchedOff('enableProgressBar', 'a ProgressBar');
   }
   if (count('progressBar') > 1) throw twoBars(count('progressBar'));
