@@ -206,3 +206,21 @@ test('a time between saves: after the batch at which it has passed, and anew fro
   // The clock is read at the start and once per batch, and once more at each save.
   expect(saves.files.map((file) => Number(/step=(\d+)/.exec(file)?.[1]))).toEqual([3, 6]);
 });
+
+test('saveOnTrainEpochEnd: at the ends of epochs or of validation, whatever the cadence', async () => {
+  const within = await run({ saveTopK: -1, saveOnTrainEpochEnd: true }, { maxEpochs: 2, valCheckInterval: 2 }, 4);
+  expect(within.files).toEqual(['epoch=0-step=4.ckpt', 'epoch=1-step=8.ckpt']);
+  const { dirPath, files } = await run({ saveOnTrainEpochEnd: false }, { maxEpochs: 1 });
+  expect(files).toEqual(['epoch=0-step=2.ckpt']);
+  const { state } = await readCheckpoint(join(dirPath, 'epoch=0-step=2.ckpt'));
+  expect(state).toMatchObject({ epoch: 0, progress: { epoch: 0, epochBatch: 2, validations: 1 } });
+});
+
+test('enableVersionCounter: false writes over a file of the same name', async () => {
+  for (const saveTopK of [-1, 1]) {
+    const { files, checkpoint, dirPath } = await run({ filename: 'same', saveTopK, enableVersionCounter: false });
+    expect(files).toEqual(['same.ckpt']);
+    expect(checkpoint.bestModelPath).toBe(join(dirPath, 'same.ckpt'));
+    expect((await readCheckpoint(checkpoint.bestModelPath)).state).toMatchObject({ globalStep: 8 });
+  }
+});
