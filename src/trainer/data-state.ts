@@ -35,8 +35,8 @@ export function savedDataModule({ state }: Checkpoint, className: string, path: 
   if (saved?.name === className) return saved;
   throw new CheckpointError(`${path} has no data module to rebuild`, {
     code: 'no-datamodule',
-    expected: `the hyper-parameters of a ${className}`,
-    got: saved === undefined ? 'a fit without a data module' : `those of a ${saved.name}`,
+    expected: `the hyper-parameters of \`${className}\``,
+    got: saved === undefined ? 'a fit without a data module' : `those of \`${saved.name}\``,
     help: 'make it by hand, or load a checkpoint of a fit with `{ datamodule }`',
   });
 }

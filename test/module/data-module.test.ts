@@ -110,9 +110,9 @@ test('a data module is rebuilt from the checkpoint of a fit, with overrides and 
   ].map((text) => text.replaceAll(/\S+\.ckpt/g, 'FILE'));
   expect(errors).toMatchInlineSnapshot(`
     [
-      "CheckpointError [no-datamodule] FILE has no data module to rebuild: expected the hyper-parameters of a Other, got those of a Digits.
+      "CheckpointError [no-datamodule] FILE has no data module to rebuild: expected the hyper-parameters of \`Other\`, got those of \`Digits\`.
       help: make it by hand, or load a checkpoint of a fit with \`{ datamodule }\`",
-      "CheckpointError [no-datamodule] FILE has no data module to rebuild: expected the hyper-parameters of a Digits, got a fit without a data module.
+      "CheckpointError [no-datamodule] FILE has no data module to rebuild: expected the hyper-parameters of \`Digits\`, got a fit without a data module.
       help: make it by hand, or load a checkpoint of a fit with \`{ datamodule }\`",
       "ConfigError [cannot-rebuild] Digits cannot be rebuilt from FILE: got no batch size.
       help: give what is missing or wrong in \`overrides\`: models and functions are not saved in a checkpoint",

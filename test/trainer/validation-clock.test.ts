@@ -1,4 +1,4 @@
-/** A validation interval in time: its clock goes on over a resume and over a second fit. */
+/** The clock of training, for validation intervals and limits in time: it goes on over a resume and over a second fit. */
 import { LambdaCallback, Trainer, type TrainerOptions } from 'kelvin';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { BoringModule, bare, boringLoader } from '../support/boring.ts';
@@ -39,20 +39,23 @@ test('validations come whenever so much time has passed, epochs notwithstanding'
   module.dispose();
 });
 
-test.for([2, 3, 4, 5, 8])('a run resumed from a checkpoint after batch %i validates when it would have', async (batch) => {
-  const ckptPath = `${freshDirectory()}/here.ckpt`;
-  const module = new BoringModule();
-  const save = new LambdaCallback({
-    onTrainBatchEnd: (at) => (at.globalBatch === batch ? at.saveCheckpoint(ckptPath) : undefined),
-  });
-  const first = timed({ callbacks: [save] });
-  await first.trainer.fit(module, boringLoader(5), boringLoader(1));
-  now += 1_000_000; // the time between the runs is no training
-  const second = timed();
-  await second.trainer.fit(module, boringLoader(5), boringLoader(1), { ckptPath });
-  expect(second.validated).toEqual(WHOLE.filter((at) => at >= batch));
-  module.dispose();
-});
+test.for([2, 3, 4, 5, 8])(
+  'a run resumed from a checkpoint after batch %i validates when it would have',
+  async (batch) => {
+    const ckptPath = `${freshDirectory()}/here.ckpt`;
+    const module = new BoringModule();
+    const save = new LambdaCallback({
+      onTrainBatchEnd: (at) => (at.globalBatch === batch ? at.saveCheckpoint(ckptPath) : undefined),
+    });
+    const first = timed({ callbacks: [save] });
+    await first.trainer.fit(module, boringLoader(5), boringLoader(1));
+    now += 1_000_000; // the time between the runs is no training
+    const second = timed();
+    await second.trainer.fit(module, boringLoader(5), boringLoader(1), { ckptPath });
+    expect(second.validated).toEqual(WHOLE.filter((at) => at >= batch));
+    module.dispose();
+  },
+);
 
 test.for([2, 3, 4, 8])('a second fit after an interruption in batch %i does, too', async (batch) => {
   const module = new BoringModule();
@@ -76,5 +79,15 @@ test('a checkpoint made after the fit knows how long it took', async () => {
   const second = timed({ maxTime: '700ms' });
   const result = await second.trainer.fit(module, boringLoader(5), boringLoader(1), { ckptPath });
   expect(result.batches).toBe(7); // 500 ms of the first run, 200 of this one
+  module.dispose();
+});
+
+test('stopped by maxTime: a second fit takes no step while the time is up', async () => {
+  const module = new BoringModule();
+  const { trainer } = timed({ maxTime: '700ms' });
+  const first = await trainer.fit(module, boringLoader(5), boringLoader(1));
+  now += 1_000_000;
+  const second = await trainer.fit(module, boringLoader(5), boringLoader(1));
+  expect([first.batches, second.batches]).toEqual([7, 7]);
   module.dispose();
 });
