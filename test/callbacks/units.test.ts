@@ -14,14 +14,14 @@ import {
   tf,
 } from 'kelvin';
 import { expect, test } from 'vitest';
-import { collect } from '../support/recorder.ts';
 import { BoringModule, bare, boringLoader } from '../support/boring.ts';
 import { messageFrom } from '../support/messages.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
+import { collect } from '../support/recorder.ts';
 
 assertFileLeaksNothing();
 
-async function fit(module: BoringModule, options: TrainerOptions, batches = 3) {
+async function trained(module: BoringModule, options: TrainerOptions, batches = 3) {
   const trainer = new Trainer({ ...bare, ...options });
   try {
     return { trainer, ...(await trainer.fit(module, boringLoader(batches))) };
@@ -37,7 +37,9 @@ test.for([
   ['2ep', 6],
   ['5st', 5],
 ] as const)('a Timer of %s stops a training of 12 steps after %i', async ([duration, steps]) => {
-  expect(await fit(new BoringModule(), { maxEpochs: 4, callbacks: new Timer({ duration }) })).toMatchObject({ steps });
+  expect(await trained(new BoringModule(), { maxEpochs: 4, callbacks: new Timer({ duration }) })).toMatchObject({
+    steps,
+  });
 });
 
 test('the backbone is unfrozen after a part of the training', async () => {
@@ -50,7 +52,11 @@ test('the backbone is unfrozen after a part of the training', async () => {
   }
   for (const unfreezeBackboneAtEpoch of ['0.5dur', '2ep', 2] as const) {
     const groups = collect('trainBatchEnd', (trainer) => trainer.optimizers[0]?.paramGroups.length);
-    await fit(new Fine(), { maxEpochs: 4, callbacks: [new BackboneFinetuning({ unfreezeBackboneAtEpoch }), groups] }, 1);
+    await trained(
+      new Fine(),
+      { maxEpochs: 4, callbacks: [new BackboneFinetuning({ unfreezeBackboneAtEpoch }), groups] },
+      1,
+    );
     expect(groups.seen).toEqual([1, 1, 2, 2]);
   }
 });
@@ -58,13 +64,13 @@ test('the backbone is unfrozen after a part of the training', async () => {
 test('accumulation changes at epochs with their unit, or after a part of the training', async () => {
   for (const later of ['0.5dur', '2ep', 2] as const) {
     const callbacks = new GradientAccumulationScheduler({ '0ep': 3, [later]: 1 });
-    const { trainer, steps } = await fit(new BoringModule(), { maxEpochs: 4, callbacks });
+    const { trainer, steps } = await trained(new BoringModule(), { maxEpochs: 4, callbacks });
     expect([steps, callbacks.batchesAt(1, 4), callbacks.batchesAt(2, 4)]).toEqual([8, 3, 1]);
     expect(trainer.status).toBe('finished');
   }
   const estimate = collect('trainStart', (trainer) => trainer.estimatedSteppingBatches);
   const callbacks = [new GradientAccumulationScheduler({ 0: 3, '0.5dur': 1 }), estimate];
-  await fit(new BoringModule(), { maxEpochs: 4, callbacks });
+  await trained(new BoringModule(), { maxEpochs: 4, callbacks });
   expect(estimate.seen).toEqual([8]);
 });
 
@@ -87,7 +93,7 @@ test.for([
     counts.add(count);
     return 2;
   };
-  await fit(new Warm(), { maxEpochs: 4, callbacks: new TemperatureCallback(schedule, options) });
+  await trained(new Warm(), { maxEpochs: 4, callbacks: new TemperatureCallback(schedule, options) });
   expect([...counts]).toEqual([expected]);
 });
 
@@ -105,7 +111,7 @@ test('steps and epochs of other callbacks may have their unit; another unit is r
     schedule: await messageFrom(() => new TemperatureCallback(one, { epochs: '5ba' as never })),
     steps: await messageFrom(() => new TemperatureCallback(one, { epochs: '5st' })),
     endless: await messageFrom(() =>
-      fit(new BoringModule(), { maxEpochs: -1, callbacks: new Timer({ duration: '0.5dur' }) }),
+      trained(new BoringModule(), { maxEpochs: -1, callbacks: new Timer({ duration: '0.5dur' }) }),
     ),
   };
   expect(errors).toMatchInlineSnapshot(`
