@@ -17,7 +17,11 @@ afterEach(() => void vi.restoreAllMocks());
 /** A batch takes 100 ms. Epochs of 5 batches. */
 function timed(options: TrainerOptions = {}) {
   const validated: number[] = [];
-  const clock = new LambdaCallback({ onTrainBatchStart: () => void (now += 100) });
+  const clock = new LambdaCallback({
+    onTrainBatchStart: () => {
+      now += 100;
+    },
+  });
   const trainer = new Trainer({
     ...bare,
     maxEpochs: 3,
