@@ -10,5 +10,5 @@ export { batchNorm, centredSums } from './norm';
 export { adam, sgd } from './optimizers';
 export { avgPool, avgPoolGradient, maxPool, maxPoolGradient } from './pool';
 export { maxRows, minRows, sumColumns, sumRows } from './reduce';
-export { crossEntropy } from './softmax';
+export { crossEntropy, klDivergence } from './softmax';
 export { transpose } from './transpose';

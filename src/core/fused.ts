@@ -11,6 +11,7 @@ export type FusedKernel =
   | 'KelvinClippedGrad'
   | 'KelvinCentredSums'
   | 'KelvinCrossEntropy'
+  | 'KelvinKLDivergence'
   | 'KelvinBatchNorm';
 
 const conditions = new Map<string, () => boolean>();

@@ -56,6 +56,7 @@ export type Routine =
   | 'avgPoolGradient'
   | 'transpose'
   | 'crossEntropy'
+  | 'klDivergence'
   | 'adam'
   | 'sgd';
 

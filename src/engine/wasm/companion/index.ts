@@ -7,7 +7,7 @@ import { accelerateBatchNorm } from './norm.ts';
 import { accelerateOptimizers } from './optimizers.ts';
 import { acceleratePooling } from './pool.ts';
 import { accelerateReductions } from './reductions.ts';
-import { accelerateCrossEntropy } from './softmax.ts';
+import { accelerateSoftmaxLosses } from './softmax.ts';
 
 /** Registers all of it. */
 export function accelerateWasm(): void {
@@ -19,5 +19,5 @@ export function accelerateWasm(): void {
   accelerateElementwise();
   accelerateBatchNorm();
   accelerateOptimizers();
-  accelerateCrossEntropy();
+  accelerateSoftmaxLosses();
 }
