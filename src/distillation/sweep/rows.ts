@@ -1,7 +1,7 @@
 /** The runs of a sweep over their seeds: accuracy, and what distilling has gained, with intervals. */
 import { type Estimate, overSeeds, pairedGain, wilson, wilsonCount } from '../report/statistics.ts';
 import type { SweepPoint } from './grid.ts';
-import type { SweepRun } from './ledger.ts';
+import type { SweepRun } from './run.ts';
 
 /** A finished run and what it was. */
 export interface FinishedRun {
