@@ -74,7 +74,8 @@ describe.each(LEVELS.filter(isWanted))('cross-entropy at level %s', (level) => {
 
   it('of class numbers is that of the rows that they stand for', () => {
     const side = fc.integer({ min: 1, max: 24 });
-    const property = fc.property(side, side, fc.constantFrom(0.1, 1, 30), (rows, classes, size) => {
+    const number = fc.integer({ min: 2, max: 24 });
+    const property = fc.property(side, number, fc.constantFrom(0.1, 1, 30), (rows, classes, size) => {
       const logits = normals(rows, rows * classes).map((value) => value * size);
       const labels = Int32Array.from({ length: rows }, (_, row) => (row * 7) % classes);
       const expected = reference(logits, oneHot(labels, classes), classes);
