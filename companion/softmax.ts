@@ -1,4 +1,4 @@
-/** Softmax cross-entropy and softened KL divergence: what the loss of each row is made of, and its gradient, in one go. */
+/** Softmax cross-entropy: what the loss of each row is made of, and its gradient, in one go. */
 
 const LOG2E: f32 = <f32>Math.LOG2E;
 const LN2_HIGH: f32 = 0.693359375;
@@ -24,9 +24,17 @@ function exponential(x: v128): v128 {
 
 /**
  * For each of `rows` rows of logits x and targets t [rows, classes]: gradient = softmax(x) · Σ t - t, and to `parts` three
- * doubles, Σ exp(x - max), Σ t · (x - max) and Σ t, of which the loss is made.
+ * doubles, Σ exp(x - max), Σ t · (x - max) and Σ t, of which the loss is made. `whole`: gradient = softmax(x) - t.
  */
-export function crossEntropy(x: usize, t: usize, gradient: usize, parts: usize, rows: i32, classes: i32): void {
+export function crossEntropy(
+  x: usize,
+  t: usize,
+  gradient: usize,
+  parts: usize,
+  rows: i32,
+  classes: i32,
+  whole: bool,
+): void {
   const size = (<usize>classes) << 2;
   for (let row = 0; row < rows; row++) {
     let largest: f32 = -Infinity;
@@ -47,7 +55,7 @@ export function crossEntropy(x: usize, t: usize, gradient: usize, parts: usize, 
         dot += target * <f64>(load<f32>(x + c + i) - largest);
       }
     }
-    const scale = <f32>(mass / sum);
+    const scale = <f32>((whole ? 1 : mass) / sum);
     for (let c: usize = 0; c < size; c += 4)
       store<f32>(gradient + c, load<f32>(gradient + c) * scale - load<f32>(t + c));
     store<f64>(parts, sum);
@@ -60,71 +68,44 @@ export function crossEntropy(x: usize, t: usize, gradient: usize, parts: usize, 
   }
 }
 
-/** eˣ for x ≤ 0 in double precision, to 10⁻¹¹; NaN stays NaN. */
-function exponentials(x: v128): v128 {
-  x = f64x2.max(x, f64x2.splat(-700));
-  const n = f64x2.nearest(f64x2.mul(x, f64x2.splat(Math.LOG2E)));
-  const r = f64x2.sub(x, f64x2.mul(n, f64x2.splat(Math.LN2)));
-  // eʳ by its series on ±ln 2 / 2
-  let p = f64x2.splat(1.0 / 362880);
-  p = f64x2.add(f64x2.mul(p, r), f64x2.splat(1.0 / 40320));
-  p = f64x2.add(f64x2.mul(p, r), f64x2.splat(1.0 / 5040));
-  p = f64x2.add(f64x2.mul(p, r), f64x2.splat(1.0 / 720));
-  p = f64x2.add(f64x2.mul(p, r), f64x2.splat(1.0 / 120));
-  p = f64x2.add(f64x2.mul(p, r), f64x2.splat(1.0 / 24));
-  p = f64x2.add(f64x2.mul(p, r), f64x2.splat(1.0 / 6));
-  p = f64x2.add(f64x2.mul(p, r), f64x2.splat(0.5));
-  p = f64x2.add(f64x2.mul(p, r), f64x2.splat(1));
-  p = f64x2.add(f64x2.mul(p, r), f64x2.splat(1));
-  const whole = i64x2.extend_low_i32x4_s(i32x4.trunc_sat_f64x2_s_zero(n));
-  return f64x2.mul(p, i64x2.shl(i64x2.add(whole, i64x2.splat(1023)), 52));
-}
-
-/**
- * For each of `rows` rows of the student's logits x and the teacher's t [rows, classes], both divided by T:
- * gradient = softmax(x / T) - softmax(t / T), and to `parts` three doubles, Σ exp((x - max) / T), Σ exp((t - max) / T) = s
- * and Σ exp((t - max) / T) · ((t - max) / T - (x - max) / T), of which the divergence is made. In double precision: where
- * T is high, the two differ little.
- */
-export function klDivergence(
+/** The same of class numbers: gradient = softmax(x), less 1 at the label. A label that is no class has neither part nor place. */
+export function sparseCrossEntropy(
   x: usize,
-  t: usize,
+  labels: usize,
   gradient: usize,
   parts: usize,
   rows: i32,
   classes: i32,
-  temperature: f64,
 ): void {
   const size = (<usize>classes) << 2;
-  const softness = f64x2.splat(temperature);
   for (let row = 0; row < rows; row++) {
-    let most = f64x2.splat(-Infinity);
-    for (let c: usize = 0; c < size; c += 4) most = f64x2.max(most, both(x + c, t + c));
-    let sums = f64x2.splat(0);
-    let dot: f64 = 0;
-    for (let c: usize = 0; c < size; c += 4) {
-      const soft = f64x2.div(f64x2.sub(both(x + c, t + c), most), softness);
-      const values = exponentials(soft);
-      sums = f64x2.add(sums, values);
-      dot += f64x2.extract_lane(values, 1) * (f64x2.extract_lane(soft, 1) - f64x2.extract_lane(soft, 0));
+    let largest: f32 = -Infinity;
+    for (let c: usize = 0; c < size; c += 4) largest = max<f32>(largest, load<f32>(x + c));
+    let sum: f64 = 0;
+    for (let c: usize = 0; c < size; c += 16) {
+      const left = min<usize>(16, size - c);
+      let value = exponential(f32x4.sub(some(x + c, left, largest), f32x4.splat(largest)));
+      for (let i: usize = 0; i < left; i += 4) {
+        const one = f32x4.extract_lane(value, 0);
+        value = v128.shuffle<f32>(value, value, 1, 2, 3, 0);
+        store<f32>(gradient + c + i, one);
+        sum += <f64>one;
+      }
     }
-    for (let c: usize = 0; c < size; c += 4) {
-      const shares = f64x2.div(exponentials(f64x2.div(f64x2.sub(both(x + c, t + c), most), softness)), sums);
-      store<f32>(gradient + c, <f32>(f64x2.extract_lane(shares, 0) - f64x2.extract_lane(shares, 1)));
-    }
-    store<f64>(parts, f64x2.extract_lane(sums, 0));
-    store<f64>(parts, f64x2.extract_lane(sums, 1), 8);
-    store<f64>(parts, dot, 16);
+    const scale = <f32>(1 / sum);
+    for (let c: usize = 0; c < size; c += 4) store<f32>(gradient + c, load<f32>(gradient + c) * scale);
+    const label = load<i32>(labels);
+    const known = label >= 0 && label < classes;
+    const place = known ? (<usize>label) << 2 : 0;
+    if (known) store<f32>(gradient + place, load<f32>(gradient + place) - 1);
+    store<f64>(parts, sum);
+    store<f64>(parts, known ? <f64>(load<f32>(x + place) - largest) : 0, 8);
+    store<f64>(parts, known ? 1 : 0, 16);
     x += size;
-    t += size;
+    labels += 4;
     gradient += size;
     parts += 24;
   }
-}
-
-/** One value of each as a pair of doubles. */
-function both(x: usize, t: usize): v128 {
-  return f64x2.replace_lane(f64x2.splat(<f64>load<f32>(x)), 1, <f64>load<f32>(t));
 }
 
 /** Four values, or as many as are left and `filling` for the others. */

@@ -11,8 +11,10 @@ export type FusedKernel =
   | 'KelvinClippedGrad'
   | 'KelvinCentredSums'
   | 'KelvinCrossEntropy'
+  | 'KelvinSparseCrossEntropy'
   | 'KelvinKLDivergence'
-  | 'KelvinBatchNorm';
+  | 'KelvinBatchNorm'
+  | 'KelvinLayerNorm';
 
 const conditions = new Map<string, () => boolean>();
 let held = 0;

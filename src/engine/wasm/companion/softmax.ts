@@ -1,4 +1,4 @@
-/** Softmax cross-entropy and KL divergence on the companion: the loss of each row and the gradient in one go. */
+/** Softmax cross-entropy on the companion: the loss of each row and the gradient in one go. */
 import { offerFused } from '../../../core/fused.ts';
 import { allocatorOf, type Info } from '../kernels.ts';
 import { addKernel, type Bench, sizeOf } from './accelerate.ts';
@@ -6,45 +6,46 @@ import { along, COUNT } from './arguments.ts';
 import { hasCompanion } from './companion.ts';
 
 /** Nanoseconds per value, about. */
-const PER_VALUE = { crossEntropy: 4, klDivergence: 20 };
+const PER_VALUE = 4;
 
-/** Registers both: of logits and targets, or two rows of logits, [batch, classes] the losses [batch] and their gradient. */
-export function accelerateSoftmaxLosses(): void {
-  addKernel<object>('KelvinCrossEntropy', (inputs, _, bench) => {
+/**
+ * Registers KelvinCrossEntropy, of logits and targets [batch, classes] the losses [batch] and their gradient, and
+ * KelvinSparseCrossEntropy, the same of class numbers [batch].
+ */
+export function accelerateCrossEntropy(): void {
+  addKernel<{ whole: boolean }>('KelvinCrossEntropy', (inputs, { whole }, bench) => {
     const { logits, target } = inputs as { logits: Info; target: Info };
-    return byRow(bench, 'crossEntropy', [logits, target], [], (sum, dot, mass) => mass * Math.log(sum) - dot);
+    const classes = logits.shape[1] as number;
+    return compute(bench, 'crossEntropy', logits, along(bench.work.address(target), classes * 4), [whole ? 1 : 0]);
   });
-  addKernel<{ temperature: number }>('KelvinKLDivergence', (inputs, { temperature }, bench) => {
-    const { student, teacher } = inputs as { student: Info; teacher: Info };
-    const divergence = (own: number, taught: number, dot: number): number => dot / taught + Math.log(own / taught);
-    return byRow(bench, 'klDivergence', [student, teacher], [temperature], divergence);
+  addKernel<object>('KelvinSparseCrossEntropy', (inputs, _, bench) => {
+    const { logits, labels } = inputs as { logits: Info; labels: Info };
+    return compute(bench, 'sparseCrossEntropy', logits, along(bench.work.address(labels), 4), []);
   });
-  offerFused('KelvinCrossEntropy', hasCompanion);
-  offerFused('KelvinKLDivergence', hasCompanion);
+  for (const kernel of ['KelvinCrossEntropy', 'KelvinSparseCrossEntropy'] as const) offerFused(kernel, hasCompanion);
 }
 
-/** Runs a routine that leaves a gradient, and for each row three doubles of which its loss is made. */
-function byRow(
+function compute(
   bench: Bench,
-  routine: 'crossEntropy' | 'klDivergence',
-  given: readonly [Info, Info],
-  options: readonly number[],
-  loss: (a: number, b: number, c: number) => number,
+  routine: 'crossEntropy' | 'sparseCrossEntropy',
+  logits: Info,
+  target: ReturnType<typeof along>,
+  rest: readonly number[],
 ): Info[] {
+  const [batch, classes] = logits.shape as [number, number];
   const { work } = bench;
-  const { shape } = given[0];
-  const [batch, classes] = shape as [number, number];
-  const [losses, gradient] = [work.allocate([batch]), work.allocate(shape)];
+  const [losses, gradient] = [work.allocate([batch]), work.allocate(logits.shape)];
   const parts = work.reserve(batch * 24);
-  const size = sizeOf(shape);
+  const size = sizeOf(logits.shape);
+  const [from, to] = [along(work.address(logits), classes * 4), along(work.address(gradient), classes * 4)];
   if (size > 0)
-    bench.share(routine, { units: batch, time: size * PER_VALUE[routine] }, [
-      ...[...given, gradient].map((one) => along(work.address(one), classes * 4)),
-      ...[along(parts, 24), COUNT, classes, ...options],
+    bench.share(routine, { units: batch, time: size * PER_VALUE }, [
+      ...[from, target, to, along(parts, 24)],
+      ...[COUNT, classes, ...rest],
     ]);
-  const to = work.floats(losses);
+  const values = work.floats(losses);
   const { HEAPF64 } = allocatorOf(work.backend);
   for (let row = 0, at = parts / 8; row < batch; row++, at += 3)
-    to[row] = loss(HEAPF64[at] as number, HEAPF64[at + 1] as number, HEAPF64[at + 2] as number);
+    values[row] = (HEAPF64[at + 2] as number) * Math.log(HEAPF64[at] as number) - (HEAPF64[at + 1] as number);
   return [losses, gradient];
 }
