@@ -2,11 +2,11 @@
  * From the bytes of a JPEG, PNG or WebP file to pixels of one size, as a host tensor. Photographs are turned upright as
  * their EXIF data say, and images of absurd extent are refused before any memory is spent on them.
  */
-import { readFile } from 'node:fs/promises';
 import type { Sharp as SharpImage } from 'sharp';
 import { z } from 'zod';
 import { DataError, messageOf } from '../../core/errors.ts';
 import { oneOf, parseOptions, wholeNumber } from '../../core/options.ts';
+import { contentOf } from '../files/whole-file.ts';
 import { type HostTensor, isScaled, rescale, type ScaledTensor } from '../host.ts';
 import { loadSharp } from './sharp.ts';
 
@@ -70,7 +70,9 @@ export async function decodeImage(
   options: DecodeOptions = {},
   name: string = typeof source === 'string' ? source : 'The image',
 ): Promise<HostTensor> {
-  return scaled(await decodeUnscaled(parseOptions('decodeImage', optionsSchema, options) as DecodeOptions, source, name));
+  return scaled(
+    await decodeUnscaled(parseOptions('decodeImage', optionsSchema, options) as DecodeOptions, source, name),
+  );
 }
 
 /** The same with options that were checked before. Floating-point pixels are left to be scaled, see {@link scaled}. */
@@ -82,7 +84,7 @@ export async function decodeUnscaled(
   const sharp = await loadSharp();
   const { limitPixels = LIMIT_PIXELS, channels = 3, dtype = 'float32' } = options;
   try {
-    const bytes = typeof source === 'string' ? await readFile(source) : source;
+    const bytes = typeof source === 'string' ? await contentOf(source) : source;
     const image = sharp(bytes, { limitInputPixels: limitPixels, failOn: 'truncated' });
     const wide = dtype !== 'uint8' && isWidePng(bytes);
     const ready = inColours(fitted(image.autoOrient(), options), channels, wide);

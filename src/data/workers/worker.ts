@@ -4,6 +4,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import type { Dataset } from '../dataset.ts';
+import { readWhileWaiting } from '../files/whole-file.ts';
 import { isHostArray } from '../host.ts';
 import { type Reader, readBatch } from '../read-batch.ts';
 import { keepSpare } from '../spare-memory.ts';
@@ -44,6 +45,7 @@ function buffersIn(value: unknown, into: Set<ArrayBuffer> = new Set()): Set<Arra
   return into;
 }
 
+readWhileWaiting();
 if (parentPort) {
   const port = parentPort;
   port.on('message', async (task: WorkerTask) => {
