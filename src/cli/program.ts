@@ -21,6 +21,7 @@ import {
   SUMMARY,
   TRAINER,
 } from './options.ts';
+import { LEARNING, METRICS } from './uneven-options.ts';
 
 const define = <const G extends readonly OptionGroup[]>(spec: CommandSpec<G>): CommandSpec<G> => spec;
 
@@ -28,7 +29,7 @@ const define = <const G extends readonly OptionGroup[]>(spec: CommandSpec<G>): C
 const fit = define({
   name: 'fit',
   about: 'Train a model, with checkpoints and TensorBoard files.',
-  groups: [DATA, MODEL, MODULE, TRAINER, OUTPUT, RESUME, GENERAL],
+  groups: [DATA, MODEL, LEARNING, METRICS, MODULE, TRAINER, OUTPUT, RESUME, GENERAL],
   examples: [
     'kelvin fit',
     'kelvin fit --data digits --hidden 800,800 --dropout 0.3 --max-epochs 20',
@@ -41,7 +42,7 @@ const fit = define({
 const validate = define({
   name: 'validate',
   about: 'Measure a checkpoint on the validation images.',
-  groups: [EVALUATION, DATA, MODULE, GENERAL],
+  groups: [EVALUATION, METRICS, DATA, MODULE, GENERAL],
   examples: ['kelvin validate --ckpt runs/fit/version_0/checkpoints/last.ckpt'],
   run: async (settings, context) => (await import('./commands/evaluate.ts')).evaluate('validate', settings, context),
 });
@@ -49,7 +50,7 @@ const validate = define({
 const test = define({
   name: 'test',
   about: 'Measure a checkpoint on the test images.',
-  groups: [EVALUATION, DATA, MODULE, GENERAL],
+  groups: [EVALUATION, METRICS, DATA, MODULE, GENERAL],
   examples: ['kelvin test --ckpt runs/fit/version_0/checkpoints/last.ckpt'],
   run: async (settings, context) => (await import('./commands/evaluate.ts')).evaluate('test', settings, context),
 });

@@ -59,14 +59,18 @@ export function makeTraining(
 }
 
 /** Makes the trainer of `validate`, `test` and `predict`. */
-export function makeEvaluator(settings: EvaluationSettings & GeneralSettings, io: Io): Trainer {
+export function makeEvaluator(
+  settings: EvaluationSettings & GeneralSettings,
+  io: Io,
+  callbacks: readonly Callback[] = [],
+): Trainer {
   const limit = settings.limitTestBatches;
   return new Trainer({
     logger: false,
     enableCheckpointing: false,
     enableModelSummary: false,
     enableProgressBar: settings.progress,
-    callbacks: progressBar(settings, io),
+    callbacks: [...progressBar(settings, io), ...callbacks],
     limitTestBatches: limit,
     limitValBatches: limit,
     limitPredictBatches: limit,

@@ -3,11 +3,12 @@ import type { Metrics } from '../../core/contracts.ts';
 import type { EvaluationData } from '../../trainer/inputs.ts';
 import type { Context } from '../command.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
-import type { DataSettings, EvaluationSettings, GeneralSettings, ModuleSettings } from '../settings.ts';
+import type { DataSettings, EvaluationSettings, GeneralSettings, MetricSettings, ModuleSettings } from '../settings.ts';
 import { makeTask, prepared, type Task } from '../setup.ts';
 import { makeEvaluator, printMetrics } from '../trainer.ts';
+import { metricCallbacks } from '../uneven.ts';
 
-type Settings = EvaluationSettings & DataSettings & ModuleSettings & GeneralSettings;
+type Settings = EvaluationSettings & MetricSettings & DataSettings & ModuleSettings & GeneralSettings;
 
 /** Measures, and prints the metrics. */
 export function evaluate(stage: 'validate' | 'test', settings: Settings, context: Context): Promise<ExitCode> {
@@ -18,7 +19,7 @@ export function evaluate(stage: 'validate' | 'test', settings: Settings, context
       context,
     );
     try {
-      const trainer = makeEvaluator(settings, context.io);
+      const trainer = makeEvaluator(settings, context.io, metricCallbacks(settings, task.images));
       const data = evaluationData(stage, task);
       const options = { ckptPath: settings.ckpt };
       const results: Metrics[] =
