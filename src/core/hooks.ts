@@ -20,15 +20,17 @@
  *           beforeBackward > (backward) > afterBackward
  *           when the accumulation window closes:
  *             beforeOptimizerStep (gradients not yet clipped) > module.configureGradientClipping > module.optimizerStep
- *             schedulers of interval 'step'; after the last batch those of interval 'epoch'
+ *             schedulers of interval 'step'
+ *           schedulers of interval 'batch'; after the last batch those of interval 'epoch'
  *           trainBatchEnd > a row for the loggers, when due
- *           VALIDATION, when due
+ *           after the last batch: trainBatchesEnd
+ *           VALIDATION, when due > schedulers of interval 'validation'
  *         trainEpochEnd; within it, before the checkpoint callbacks: schedulers that wait for a metric, a row for the loggers
  *       trainEnd > fitEnd > teardown
  * VALIDATION (test is the same under its own name):
- *       validationStart > validationEpochStart
+ *       validationModelEval > (evaluation mode) > validationStart > validationEpochStart
  *         for each batch: validationBatchStart > module.validationStep > validationBatchEnd
- *       validationEpochEnd > a row for the loggers > validationEnd
+ *       validationEpochEnd > a row for the loggers > validationEnd > (the modes there were) > validationModelTrain
  * predict: as validation, with module.predictStep and nothing logged
  * any time: saveCheckpoint and loadCheckpoint around a checkpoint; interrupt after Ctrl-C; exception when something threw
  * ```
@@ -98,6 +100,7 @@ export const HOOKS = {
   afterBackward: hook('CM', 'perStep'),
   beforeOptimizerStep: hook<[optimizer: OptimizerLike, gradients: Gradients]>('CM', 'perStep'),
   trainBatchEnd: hook<[outputs: StepOutput, batch: unknown, batchIdx: number]>('CM', 'perStep'),
+  trainBatchesEnd: hook('CM', 'perEpoch'),
   validationModelEval: hook('M'),
   validationStart: hook('CM', 'perEpoch'),
   validationEpochStart: hook('CM', 'perEpoch'),
@@ -109,18 +112,22 @@ export const HOOKS = {
   trainEpochEnd: hook('CM', 'perEpoch'),
   trainEnd: hook('CM'),
   fitEnd: hook('CM'),
+  testModelEval: hook('M'),
   testStart: hook('CM', 'perEpoch'),
   testEpochStart: hook('CM', 'perEpoch'),
   testBatchStart: hook<Evaluating>('CM', 'perBatch'),
   testBatchEnd: hook<Evaluated>('CM', 'perBatch'),
   testEpochEnd: hook('CM', 'perEpoch'),
   testEnd: hook('CM'),
+  testModelTrain: hook('M'),
+  predictModelEval: hook('M'),
   predictStart: hook('CM'),
   predictEpochStart: hook('CM'),
   predictBatchStart: hook<Evaluating>('CM'),
   predictBatchEnd: hook<Evaluated>('CM'),
   predictEpochEnd: hook('CM'),
   predictEnd: hook('CM'),
+  predictModelTrain: hook('M'),
   saveCheckpoint: hook<[checkpoint: Checkpoint]>('CM'),
   loadCheckpoint: hook<[checkpoint: Checkpoint]>('CM'),
   interrupt: hook('CM'),

@@ -48,6 +48,11 @@ export abstract class LightningModule<B = unknown, M extends string = string> ex
    * `optimizer.step(gradients)`, and steps the schedulers itself. The trainer neither accumulates nor clips.
    */
   automaticOptimization = true;
+  /**
+   * Whether a checkpoint that is loaded must have all weights of the module and no others. `false`: those that both have
+   * are set and a warning names the rest, for modules that leave a frozen part out of their checkpoints.
+   */
+  strictLoading = true;
   /** The x axis of metrics that are logged without one: `'step'`, `'epoch'`, `'sample'` or `'time'`. */
   defaultXAxis: XAxis = 'step';
   #host: ModuleHost | undefined;

@@ -109,14 +109,16 @@ export class CheckProbe implements Callback {
     const epochs = Math.min(maxEpochs === -1 ? Number.POSITIVE_INFINITY : maxEpochs, Math.ceil(steps / perEpoch));
     const validates = val.length > 0 && module.validationStep !== undefined;
     const seen = Math.min(epochs * batches, steps * trainer.accumulateGradBatches);
+    const validations = validates ? plannedValidations(this.#options, batches, seen) : 0;
+    const intervals = { step: steps, batch: seen, epoch: Math.floor(seen / batches), validation: validations };
     this.plan = {
       steps,
       epochs,
-      validations: validates ? plannedValidations(this.#options, batches, seen) : 0,
+      validations,
       schedulers: optimization.schedulers.map(({ scheduler, interval, frequency, name }) => ({
         name: name ?? scheduler.constructor.name,
         interval,
-        steps: Math.floor((interval === 'step' ? steps : Math.floor(seen / batches)) / frequency),
+        steps: Math.floor(intervals[interval] / frequency),
       })),
     };
   }

@@ -2,6 +2,7 @@
 import { formatTable } from '../core/table.ts';
 import { isPlainObject } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
+import type { ScheduleInterval } from '../module/optimizer-config.ts';
 
 /** Something that is wrong, or looks as if it were. */
 export interface CheckProblem {
@@ -40,7 +41,7 @@ export interface CheckReport {
   /** How often each scheduler will be stepped, by name and interval. One that waits for a metric steps as often as it comes. */
   readonly schedulers: readonly {
     readonly name: string;
-    readonly interval: 'step' | 'epoch';
+    readonly interval: ScheduleInterval;
     readonly steps: number;
   }[];
   /** Parameters that the optimizer has and the loss does not depend on. */
