@@ -1,14 +1,5 @@
 /** A fit that was stopped within an epoch is gone on with by a second fit of the same trainer, as if it never had been. */
-import {
-  type Callback,
-  EMAWeightAveraging,
-  LambdaCallback,
-  MemoryLogger,
-  StochasticWeightAveraging,
-  seedEverything,
-  Trainer,
-  type TrainerOptions,
-} from 'kelvin';
+import { type Callback, LambdaCallback, MemoryLogger, seedEverything, Trainer, type TrainerOptions } from 'kelvin';
 import { expect, test } from 'vitest';
 import { bare } from '../support/boring.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
@@ -111,33 +102,3 @@ test('stopped by a callback in the middle of an open window, three times', async
     expect(parts.outcome).toEqual(whole.outcome);
     expect(parts.endings.at(-1)).toEqual(['finished', 3, 21]);
   }));
-
-const averages = {
-  EMA: () => new EMAWeightAveraging({ decay: 0.9 }),
-  SWA: () => new StochasticWeightAveraging({ swaLrs: 0.02, swaEpochStart: 2, annealingEpochs: 1 }),
-};
-const sigint = (trainer: Trainer): undefined => {
-  trainer.once('trainBatchEnd', () => void process.emit('SIGINT'));
-};
-/** Ends a fit by `maxSteps`, after which the module has the average; the next fit lifts the limit. */
-const lifted = (trainer: Trainer): undefined => {
-  trainer.maxSteps = -1;
-};
-
-test.for([
-  ['EMA', 'an AbortSignal in a batch', [abortAt('trainBatchEnd', 9), again], {}],
-  ['EMA', 'an AbortSignal in a validation', [abortAt('validationBatchEnd', 3), again], {}],
-  ['EMA', 'SIGINT, twice', [sigint, sigint, again], { handleSignals: true }],
-  ['EMA', 'a limit, after which the average was swapped in', [again, lifted], { maxSteps: 4 }],
-  ['SWA', 'an AbortSignal in a batch', [abortAt('trainBatchEnd', 17), again], {}],
-  ['SWA', 'an AbortSignal in a validation', [abortAt('validationBatchEnd', 5), again], {}],
-  ['SWA', 'SIGINT, twice', [abortAt('trainBatchEnd', 12), sigint, again], { handleSignals: true }],
-  ['SWA', 'a limit, after which the average was swapped in', [again, lifted], { maxSteps: 5 }],
-] as const)('%s: gone on with after %s, it ends as if it never had been stopped', async ([kind, _how, fits, options]) =>
-  expectNoLeak(async () => {
-    const whole = await run([again], { callbacks: averages[kind](), handleSignals: 'handleSignals' in options });
-    const parts = await run(fits, { callbacks: averages[kind](), ...options });
-    expect(parts.endings.at(-1)).toEqual(['finished', 3, 21]);
-    expect(parts.outcome).toEqual(whole.outcome);
-  }),
-);
