@@ -14,6 +14,8 @@ import { ENGINE_NAMES, type EngineInfo, type EngineName } from './types.ts';
 import { limitThreads } from './wasm/companion/level.ts';
 import { loadWasm } from './wasm/load.ts';
 import { guardMemory } from './wasm/memory.ts';
+import { completeWebGPU } from './webgpu/complete.ts';
+import { offerWebGPU } from './webgpu/load.ts';
 
 /** Which engine to start. */
 export interface StartEngineOptions {
@@ -132,6 +134,7 @@ async function adopt(backend: string): Promise<EngineInfo> {
 async function startNamed(name: EngineName, load: Load | undefined): Promise<EngineInfo> {
   const result = await keepingBackend(() => loadEngine(name, load));
   if (!result.loaded) throw notStarted(name, result.reason, result.remedy, result.cause);
+  if (name === 'webgpu') offerWebGPU();
   const backend = isTensorFlow(name) ? 'tensorflow' : name;
   if (!(await activate(backend)))
     throw notStarted(name, 'its backend did not initialise', 'set another engine, or none, to use what runs here');
@@ -142,6 +145,7 @@ async function startNamed(name: EngineName, load: Load | undefined): Promise<Eng
 function ready(backend: string): EngineInfo {
   if (backend === 'wasm') guardMemory();
   if (backend === 'tensorflow') completeTensorFlow();
+  if (backend === 'webgpu') completeWebGPU();
   return describeBackend(backend);
 }
 
