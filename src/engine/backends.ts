@@ -21,7 +21,7 @@ export function inTurn<T>(task: () => Promise<T>): Promise<T> {
 /** Loads what an engine needs, without making it the current one. */
 export async function loadEngine(name: EngineName, load?: () => Promise<unknown>): Promise<LoadResult> {
   if (name === 'wasm') return loadWasm();
-  if (name === 'webgpu') return loadWebGPU();
+  if (name === 'webgpu') return loadWebGPU(load);
   if (name === 'cpu') return { loaded: true, version: tf.version_core };
   return loadTensorFlow(name, load);
 }

@@ -25,8 +25,8 @@ export interface StartEngineOptions {
    */
   engine?: EngineName | 'auto' | undefined;
   /**
-   * Imports tfjs-node in Kelvin's place, for a program whose copy only it can resolve. Only with engine
-   * `'tensorflow'` or `'tensorflow-gpu'`.
+   * Imports tfjs-node in Kelvin's place, for a program whose copy only it can resolve; for engine `'webgpu'` what `webgpu`
+   * and `@tensorflow/tfjs-backend-webgpu` export, as one object. Only with these engines.
    */
   load?: (() => Promise<unknown>) | undefined;
   /**
@@ -43,7 +43,10 @@ type Load = () => Promise<unknown>;
 const schema = z.strictObject({
   engine: oneOf('auto', ...ENGINE_NAMES).optional(),
   threads: wholeNumber(1, 99).optional(),
-  load: anyThat<() => Promise<unknown>>('a function that imports tfjs-node', (v) => typeof v === 'function').optional(),
+  load: anyThat<() => Promise<unknown>>(
+    'a function that imports the engine',
+    (v) => typeof v === 'function',
+  ).optional(),
 });
 
 let running: EngineInfo | undefined;
@@ -64,10 +67,10 @@ let starting: { readonly wish: Wish; readonly promise: Promise<EngineInfo> } | u
 export async function startEngine(options?: StartEngineOptions): Promise<EngineInfo> {
   const { engine, load, threads } = parseOptions('startEngine', schema, options);
   const wish = engine ?? wishOfEnvironment();
-  if (load && !isTensorFlow(wish))
+  if (load && !isTensorFlow(wish) && wish !== 'webgpu')
     throw new ConfigError('startEngine: option `load`', {
       code: 'invalid-option',
-      expected: "engine 'tensorflow' or 'tensorflow-gpu' beside it",
+      expected: "engine 'tensorflow', 'tensorflow-gpu' or 'webgpu' beside it",
       got: show(engine),
     });
   if (starting?.wish === wish && !load && threads === undefined) return starting.promise;

@@ -3,16 +3,12 @@ import { appendFileSync } from 'node:fs';
 import { type EngineName, Random, startEngine, tf } from 'kelvin';
 import { afterAll, beforeEach, expect } from 'vitest';
 import { isWanted, LEVELS, type Level, limitLevel } from '../../src/engine/wasm/companion/level.ts';
+import { TESTED } from '../support/boring.ts';
 
-/** The engine that the suites run on: the embedded one, or the one that `npm run test:native` names. */
-export const TESTED = (process.env.KELVIN_TEST_ENGINE ?? 'wasm') as EngineName;
+export { TESTED };
 
-/** Starts it. What WebGPU's backend would compute on the CPU while it is small is computed on the GPU, as what is tested. */
-export async function startTested() {
-  const engine = await startEngine({ engine: TESTED });
-  if (TESTED === 'webgpu') tf.env().set('WEBGPU_CPU_FORWARD', false);
-  return engine;
-}
+/** Starts the tested engine. */
+export const startTested = () => startEngine({ engine: TESTED });
 
 /** What a suite runs at: each level of the embedded engine that is wanted, or another engine as it is. */
 export const TESTED_LEVELS: readonly (Level | EngineName)[] = TESTED === 'wasm' ? LEVELS.filter(isWanted) : [TESTED];

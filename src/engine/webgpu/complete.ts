@@ -26,6 +26,9 @@ export function completeWebGPU(): void {
   }
   if (done) return;
   done = true;
+  // What is small and has not been used yet would be computed on the CPU, which rounds in another way: a run would then not
+  // be the same when it is resumed.
+  tf.env().set('WEBGPU_CPU_FORWARD', false);
   completeFunctions();
   completeReductions();
   completeMatMul();

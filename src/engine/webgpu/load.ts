@@ -5,7 +5,7 @@
 import { messageOf } from '../../core/errors.ts';
 import * as tf from '../../core/tf.ts';
 import type { LoadResult } from '../types.ts';
-import { type AdapterInfo, BACKEND, DAWN, type GPU, importPackages, type Packages } from './packages.ts';
+import { type AdapterInfo, BACKEND, DAWN, type GPU, importPackages, type Packages, versionOfDawn } from './packages.ts';
 import { learning } from './sync-reads.ts';
 
 /** The name that tfjs knows the backend by. */
@@ -26,10 +26,17 @@ interface Found {
 let remembered: Promise<LoadResult> | undefined;
 let found: Found | undefined;
 
-/** Imports the packages and looks for an adapter, once; opens no device. */
-export function loadWebGPU(): Promise<LoadResult> {
-  remembered ??= load();
-  return remembered;
+/**
+ * Imports the packages and looks for an adapter, once: later calls get the remembered answer. Opens no device.
+ *
+ * @param load imports both packages in Kelvin's place, as when only the caller can resolve them
+ */
+export async function loadWebGPU(load?: () => Promise<unknown>): Promise<LoadResult> {
+  const known = await remembered;
+  if (known && (known.loaded || !load)) return known;
+  const result = look(load ?? importPackages);
+  if (!load || (await result).loaded) remembered = result;
+  return result;
 }
 
 /** What the engine runs on, in words. */
@@ -54,17 +61,17 @@ export function offerWebGPU(): void {
 
 const isRegistered = (): boolean => tf.engine().backendNames().includes(NAME);
 
-async function load(): Promise<LoadResult> {
+async function look(load: () => Promise<unknown>): Promise<LoadResult> {
   const before = isRegistered();
   let packages: Packages;
   try {
-    packages = await importPackages();
+    packages = (await load()) as Packages;
     // Where WebGPU is there already tfjs's package registers itself, but an import is no choice of an engine.
     if (!before && isRegistered()) tf.removeBackend(NAME);
   } catch (cause) {
     return whyNotImported(cause);
   }
-  if (!(packages.Backend.prototype instanceof tf.KernelBackend)) {
+  if (!(packages.WebGPUBackend?.prototype instanceof tf.KernelBackend)) {
     const remedy = `install version ${tf.version_core} of every @tensorflow package, then npm dedupe`;
     const reason = `${BACKEND} brought a second copy of tfjs-core, and its engine is not the one that Kelvin uses`;
     return { loaded: false, reason, remedy, cause: undefined };
@@ -74,21 +81,26 @@ async function load(): Promise<LoadResult> {
     const adapter = await gpu.requestAdapter(WISH);
     if (adapter === null) return noAdapter();
     found = { packages, gpu, info: adapter.info };
-    return { loaded: true, version: packages.version };
+    return { loaded: true, version: versionOfDawn() };
   } catch (cause) {
     return noAdapter(cause);
   }
 }
 
-/** `navigator.gpu`, which tfjs looks for, put there where Node has none. */
-function entryPoint({ dawn }: Packages): GPU {
-  const globals = globalThis as { navigator?: { gpu?: GPU } };
-  if (globals.navigator?.gpu) return globals.navigator.gpu;
-  Object.assign(globalThis, dawn.globals);
-  const gpu = dawn.create([]);
-  if (!globals.navigator) Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
-  Object.defineProperty(globals.navigator, 'gpu', { value: gpu, configurable: true });
-  return gpu;
+interface WithGPU {
+  navigator?: { gpu?: GPU };
+}
+
+/** WebGPU as it is here already, else Dawn's. */
+const entryPoint = ({ create }: Packages): GPU => (globalThis as WithGPU).navigator?.gpu ?? create([]);
+
+/** Puts WebGPU where tfjs looks for it, as in a browser. */
+function install({ globals }: Packages, gpu: GPU): void {
+  const here = globalThis as WithGPU;
+  if (here.navigator?.gpu === gpu) return;
+  Object.assign(globalThis, globals);
+  if (!here.navigator) Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
+  Object.defineProperty(here.navigator, 'gpu', { value: gpu, configurable: true });
 }
 
 /** Limits that tfjs's kernels use as far as the adapter goes. */
@@ -101,13 +113,14 @@ const LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
 ];
 
-async function open({ Backend }: Packages, gpu: GPU): Promise<tf.KernelBackend> {
+async function open(packages: Packages, gpu: GPU): Promise<tf.KernelBackend> {
+  install(packages, gpu);
   const adapter = await gpu.requestAdapter(WISH);
   if (adapter === null) throw new Error('the adapter is gone');
   const requiredFeatures = ['timestamp-query'].filter((feature) => adapter.features.has(feature));
   const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
   const device = await learning(() => adapter.requestDevice({ requiredFeatures, requiredLimits }));
-  return new Backend(device, adapter.info);
+  return new packages.WebGPUBackend(device, adapter.info);
 }
 
 function whyNotImported(cause: unknown): LoadResult {

@@ -103,30 +103,24 @@ export interface TensorData {
   readonly resource: GPUBuffer | null | undefined;
 }
 
-/** Both packages. */
+/** What of both packages is used. */
 export interface Packages {
-  readonly dawn: { create(flags: readonly string[]): GPU; readonly globals: Readonly<Record<string, unknown>> };
-  readonly Backend: new (device: Device, info: AdapterInfo) => WebGPUBackend;
-  readonly version: string | undefined;
+  create(flags: readonly string[]): GPU;
+  readonly globals: Readonly<Record<string, unknown>>;
+  readonly WebGPUBackend: new (device: Device, info: AdapterInfo) => WebGPUBackend;
 }
 
-/**
- * Imports them. tfjs's comes first: it registers itself where WebGPU is there already, and which backend tfjs picks is not
- * for an import to say.
- */
+/** Imports them. */
 export async function importPackages(): Promise<Packages> {
-  const [backend, dawn] = [BACKEND, DAWN].map((name) => import(/* @vite-ignore */ name)) as [
-    Promise<{ WebGPUBackend: Packages['Backend'] }>,
-    Promise<Packages['dawn']>,
-  ];
-  const [{ WebGPUBackend }, { create, globals }] = await Promise.all([backend, dawn]);
-  return { dawn: { create, globals }, Backend: WebGPUBackend, version: versionOf(DAWN) };
+  const [backend, dawn] = await Promise.all([BACKEND, DAWN].map((name) => import(/* @vite-ignore */ name)));
+  return { ...(backend as Packages), ...(dawn as Packages) };
 }
 
-function versionOf(name: string): string | undefined {
+/** The version of Dawn for Node. */
+export function versionOfDawn(): string | undefined {
   try {
-    return (createRequire(import.meta.url)(`${name}/package.json`) as { version?: string }).version;
+    return (createRequire(import.meta.url)(`${DAWN}/package.json`) as { version?: string }).version;
   } catch {
-    return undefined; // a release may stop exporting its package.json
+    return undefined; // only the caller can resolve it
   }
 }

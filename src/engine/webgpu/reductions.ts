@@ -8,13 +8,18 @@ import { complete, type Info, isEmpty, type Workspace } from './program.ts';
 /** How many values one thread adds up. Sums of sums keep the error of millions of values near that of these few. */
 const PER_THREAD = 64;
 
-/** Registers Sum and Mean. */
+/** Registers Sum, Mean and AddN. */
 export function completeReductions(): void {
   complete<tf.SumAttrs>(tf.Sum, ({ x }, attrs, work) => {
     const { dtype } = x as Info;
     return reduce(x as Info, attrs, dtype === 'bool' ? 'int32' : dtype, false, work);
   });
   complete<tf.MeanAttrs>(tf.Mean, ({ x }, attrs, work) => reduce(x as Info, attrs, 'float32', true, work));
+  // The backend's own binds all its inputs at once, of which a device allows eight or so.
+  complete<object>(tf.AddN, (inputs, _, work) => {
+    const [first, ...others] = Object.values(inputs) as [Info, ...Info[]];
+    return others.reduce((total, one) => work.run(tf.Add, { a: total, b: one }), work.view(first, first.shape));
+  });
 }
 
 function reduce(x: Info, attrs: tf.SumAttrs, dtype: tf.DataType, mean: boolean, work: Workspace): Info {

@@ -6,7 +6,7 @@
 import * as tf from '../../core/tf.ts';
 import { complete, type Info, isEmpty, type Workspace } from './program.ts';
 
-/** Registers UnsortedSegmentSum, Cumsum, Cumprod, PadV2, Bincount and Cast. */
+/** Registers UnsortedSegmentSum, Cumsum, Cumprod, PadV2, Bincount, Cast and Fill. */
 export function completeSegments(): void {
   complete<tf.UnsortedSegmentSumAttrs>(tf.UnsortedSegmentSum, segmentSum);
   for (const [kernel, operator] of [
@@ -16,6 +16,13 @@ export function completeSegments(): void {
     complete<tf.CumsumAttrs>(kernel, ({ x }, attrs, work) => accumulate(x as Info, operator, attrs, work));
   complete<tf.PadV2Attrs>(tf.PadV2, pad);
   complete<tf.CastAttrs>(tf.Cast, cast);
+  // The backend's own writes integers as single-precision numbers.
+  complete<tf.FillAttrs>(tf.Fill, (inputs, attrs, work) => {
+    const { shape, value, dtype } = attrs;
+    if (dtype !== 'int32' || shape.includes(0)) return work.native(inputs, attrs);
+    const integers = { value: value as number };
+    return work.compute({ name: 'Fill', inputs: {}, shape, dtype, integers, code: 'result[index] = uniforms.value;' });
+  });
   // The backend's own counts a vector or the rows of a matrix.
   complete<tf.BincountAttrs>(tf.Bincount, ({ x, weights }, attrs, work) => {
     const [flat, ones] = [x as Info, weights as Info].map((one) => work.view(one, [tf.util.sizeFromShape(one.shape)]));
