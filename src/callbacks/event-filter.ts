@@ -43,6 +43,7 @@ const WITHIN_BATCH: readonly HookName[] = [
 export const FILTERED_HOOKS: readonly HookName[] = [
   ...WITHIN_BATCH,
   'trainBatchEnd',
+  'trainBatchesEnd',
   'trainEpochStart',
   'trainEpochEnd',
   'validationStart',
@@ -104,6 +105,7 @@ function positionOf(unit: Unit, hook: HookName, trainer: TrainerView, args: read
 function callsOf(hook: HookName, trainer: TrainerView, args: readonly unknown[]): number {
   switch (hook) {
     case 'trainEpochStart':
+    case 'trainBatchesEnd':
     case 'trainEpochEnd':
       return trainer.currentEpoch + 1;
     case 'beforeOptimizerStep':

@@ -29,7 +29,7 @@ export async function evaluationLoop(
   book.clear();
   session.validating = kind === 'validation';
   try {
-    if (kind === 'validation') await hooks.fire('validationModelEval');
+    await hooks.fire(`${kind}ModelEval`);
     module.eval();
     await hooks.fire(`${kind}Start`);
     await hooks.fire(`${kind}EpochStart`);
@@ -52,7 +52,7 @@ export async function evaluationLoop(
     desk.closeEpoch(stage);
     desk.stage = outerStage;
     restoreModes();
-    if (kind === 'validation') await hooks.fire('validationModelTrain');
+    await hooks.fire(`${kind}ModelTrain`);
   }
 }
 

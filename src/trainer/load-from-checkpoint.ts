@@ -12,7 +12,10 @@ import { restoreWeights } from '../module/weights.ts';
 export interface LoadOptions {
   /** Constructor options that go before the saved ones, and those that could not be saved, such as models. */
   overrides?: Readonly<Record<string, unknown>> | undefined;
-  /** Whether the weights must be the module's, all of them and no others (default). Else those that both have are set. */
+  /**
+   * Whether the weights must be the module's, all of them and no others. Else those that both have are set, and a warning
+   * names the rest. Default: the module's `strictLoading`, `true`.
+   */
   strict?: boolean | undefined;
 }
 
@@ -20,7 +23,7 @@ const schema = z.strictObject({
   overrides: anyThat<Readonly<Record<string, unknown>>>('an object with constructor options', isPlainObject).default(
     {},
   ),
-  strict: flag().default(true),
+  strict: flag().optional(),
 });
 
 /**
@@ -47,7 +50,7 @@ export async function loadFromCheckpoint<M extends LightningModule<never>>(
   try {
     await configureOnce(module);
     await module.onLoadCheckpoint?.(checkpoint);
-    restoreWeights(module, checkpoint, { strict });
+    restoreWeights(module, checkpoint, { strict: strict ?? module.strictLoading });
   } catch (error) {
     module.dispose();
     throw error;

@@ -5,6 +5,7 @@
 import type { JsonObject, RunStage } from '../core/contracts.ts';
 import { milliseconds } from '../core/duration.ts';
 import type { RandomState } from '../core/random.ts';
+import type { AnomalyWatch } from '../engine/anomalies.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import type { LogBookState } from '../module/log-book.ts';
 import { AccumulationWindow } from './accumulation.ts';
@@ -64,6 +65,8 @@ export class Session {
   readonly transfer: BatchTransfer | undefined;
   readonly instruments: Instruments;
   window: AccumulationWindow = new AccumulationWindow();
+  /** Looks for the first NaN, with the flag `detectAnomaly`. */
+  anomalies: AnomalyWatch | undefined;
   /** Compiled training steps, where there are any. */
   compiled: CompiledTraining | undefined;
   /** Those of the run that is resumed. */
@@ -160,9 +163,10 @@ export class Session {
     this.#optimization?.unpark();
   }
 
-  /** Runs a synchronous part of a training step, which may be recorded. */
+  /** Runs a synchronous part of a training step, which may be recorded or watched. */
   within<T>(body: () => T): T {
-    return this.compiled === undefined ? body() : this.compiled.within(body);
+    const witness = this.compiled ?? this.anomalies;
+    return witness === undefined ? body() : witness.within(body);
   }
 
   /** Nothing more is to be trained. */

@@ -3,14 +3,14 @@
  * Everything that a step makes is disposed of here, also when a hook throws.
  */
 import type { Gradients, StepOutput } from '../core/contracts.ts';
-import { batchSizeOf, disposeTensors, isPlainObject } from '../core/tensors.ts';
+import { batchSizeOf, disposeTensors, isPlainObject, keepTensors } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 import type { ResolvedOptimizer } from '../module/optimizer-config.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { checkLoss, lossesOf, lossOf, withoutMissing } from './loss.ts';
 import { trainByHand } from './manual-step.ts';
 import { parametersOf } from './optimization.ts';
-import { keepTensors, refusePromise } from './outputs.ts';
+import { refusePromise } from './outputs.ts';
 import type { Session } from './session.ts';
 import { anchor, SeveralGradients } from './several-losses.ts';
 import { explainStepError } from './step-errors.ts';

@@ -43,8 +43,8 @@ export type CompileOption = 'auto' | boolean;
  * @throws ConfigError `not-compiled` with `true` on an engine that compiles nothing, or a module that cannot be compiled
  */
 export function compiledTraining(session: Session): CompiledTraining | undefined {
-  const { compile } = session.options;
-  if (compile === false) return undefined;
+  const { compile, detectAnomaly } = session.options;
+  if (compile === false || detectAnomaly) return undefined;
   const emitter = emitterHere();
   if (emitter !== undefined) return new CompiledTraining(session, emitter, compile);
   if (compile === true) throw notCompiled(`the engine '${currentEngine()?.name}' has no compiled steps`);
