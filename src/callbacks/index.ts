@@ -22,6 +22,7 @@ export { ModelSummary, type ModelSummaryOptions } from './model-summary.ts';
 export { NaNGuard, type NaNGuardOptions } from './nan-guard.ts';
 export { OnExceptionCheckpoint, type OnExceptionCheckpointOptions } from './on-exception-checkpoint.ts';
 export type { Output } from './output.ts';
+export { type CollectedOutputs, OutputCollector, type OutputCollectorOptions } from './output-collector.ts';
 export { type BatchPredictions, PredictionWriter, type PredictionWriterOptions } from './prediction-writer.ts';
 export { ProgressBar, type ProgressBarOptions } from './progress-bar.ts';
 export { RestoreBest, type RestoreBestOptions } from './restore-best.ts';

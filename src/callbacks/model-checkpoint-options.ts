@@ -28,6 +28,10 @@ export interface ModelCheckpointOptions<W extends string = string> {
   trainTimeInterval?: TimeSpan | undefined;
   /** Save every n epochs. Default 1. */
   everyNEpochs?: number | `${number}ep` | undefined;
+  /** Save at the end of training epochs (`true`) or of validation. Default: whichever comes last. */
+  saveOnTrainEpochEnd?: boolean | undefined;
+  /** Where a file of that name is there already, save beside it as `…-v1.ckpt` (default) or write over it. */
+  enableVersionCounter?: boolean | undefined;
   /** Put the metric's name into the file name: `val_loss=0.50`. Default `true`. */
   autoInsertMetricName?: boolean | undefined;
   /** The clock of `trainTimeInterval`, in milliseconds. Default `performance.now`. */
@@ -48,6 +52,8 @@ const schema = z.strictObject({
   everyNTrainSteps: countIn('st', 1).optional(),
   trainTimeInterval: anyThat<TimeSpan>("a time such as '30min' or '90s'", isTimeSpan).optional(),
   everyNEpochs: countIn('ep', 1).optional(),
+  saveOnTrainEpochEnd: flag().optional(),
+  enableVersionCounter: flag().default(true),
   autoInsertMetricName: flag().default(true),
   clock: anyThat<() => number>('a function', (value) => typeof value === 'function').optional(),
   stateKey: text().optional(),

@@ -83,14 +83,12 @@ export class ModelCheckpoint<W extends string = string> implements Callback {
   }
 
   async onValidationEnd(trainer: TrainerView): Promise<void> {
-    if (trainer.stage !== 'fit' || trainer.sanityChecking || trainer.validatesAtEpochEnd) return;
+    if (trainer.stage !== 'fit' || trainer.sanityChecking || this.#savesAtEpochEnd(trainer)) return;
     if (this.#atEpoch(trainer)) await this.#saveOnce(trainer);
   }
 
   async onTrainEpochEnd(trainer: TrainerView): Promise<void> {
-    const validates = trainer.numValBatches.some((count) => count > 0);
-    if (!trainer.validatesAtEpochEnd && validates) return;
-    if (this.#atEpoch(trainer)) await this.#saveOnce(trainer);
+    if (this.#savesAtEpochEnd(trainer) && this.#atEpoch(trainer)) await this.#saveOnce(trainer);
   }
 
   async onTrainEnd(trainer: TrainerView): Promise<void> {
@@ -142,6 +140,11 @@ export class ModelCheckpoint<W extends string = string> implements Callback {
     return everyNTrainSteps !== undefined && globalStep > 0 && globalStep % everyNTrainSteps === 0;
   }
 
+  #savesAtEpochEnd({ validatesAtEpochEnd, numValBatches }: TrainerView): boolean {
+    const validates = numValBatches.some((count) => count > 0);
+    return this.#options.saveOnTrainEpochEnd ?? (validatesAtEpochEnd || !validates);
+  }
+
   #atEpoch(trainer: TrainerView): boolean {
     const { everyNTrainSteps, trainTimeInterval, everyNEpochs = 1 } = this.#options;
     if (everyNTrainSteps !== undefined || trainTimeInterval !== undefined) return false;
@@ -162,9 +165,9 @@ export class ModelCheckpoint<W extends string = string> implements Callback {
   async #keep(trainer: TrainerView, metrics: Metrics, score: number): Promise<void> {
     const path = await this.#freePath(trainer, metrics);
     const dropped = this.#best.add(path, score);
-    this.#dropped = dropped ?? '';
+    this.#dropped = dropped === path ? '' : (dropped ?? '');
     await this.#saveAs(trainer, path);
-    if (dropped !== undefined) await rm(dropped, { force: true });
+    if (dropped !== undefined && dropped !== path) await rm(dropped, { force: true });
     this.#dropped = '';
   }
 
@@ -185,11 +188,12 @@ export class ModelCheckpoint<W extends string = string> implements Callback {
     return score;
   }
 
-  #freePath(trainer: TrainerView, metrics: Metrics): Promise<string> {
+  async #freePath(trainer: TrainerView, metrics: Metrics): Promise<string> {
     const { filename = '{epoch}-{step}', autoInsertMetricName } = this.#options;
     const values = { ...metrics, epoch: trainer.currentEpoch, step: trainer.globalStep };
     const name = checkpointName(filename, values, { insertNames: autoInsertMetricName });
-    return freePath(join(this.#directory(trainer), name));
+    const path = join(this.#directory(trainer), name);
+    return this.#options.enableVersionCounter ? freePath(path) : path;
   }
 
   #directory(trainer: TrainerView): string {

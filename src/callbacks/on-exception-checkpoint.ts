@@ -1,6 +1,6 @@
 /** Saves everything when training breaks off, and clears it away once a run has gone through. */
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Callback, ModuleView, RunStage, TrainerView } from '../core/contracts.ts';
 import { parseOptions, text } from '../core/options.ts';
@@ -17,8 +17,8 @@ const schema = z.strictObject({ dirPath: text().optional(), filename: text().def
 
 /**
  * Writes one checkpoint when training throws or is interrupted, always under the same name, and removes it when a fit has
- * gone through: start the program with that file if it is there, and it goes on where it broke. The trainer's default
- * ModelCheckpoint saves then, too, among its other checkpoints.
+ * gone through: start the program with that file if it is there, and it goes on where it broke; `ckptPath: 'last'` finds
+ * it, too, when it is the newest. The trainer's default ModelCheckpoint saves then as well, among its other checkpoints.
  *
  * @throws ConfigError for wrong options
  *
@@ -36,6 +36,11 @@ export class OnExceptionCheckpoint implements Callback {
 
   constructor(options: OnExceptionCheckpointOptions = {}) {
     this.#options = parseOptions('OnExceptionCheckpoint', schema, options);
+  }
+
+  /** The directory of the file: the one that was given, or, once training has begun, the run's own. */
+  get dirPath(): string | undefined {
+    return this.#path === undefined ? this.#options.dirPath : dirname(this.#path);
   }
 
   /** The file, known once training has begun. */

@@ -5,8 +5,7 @@ import { z } from 'zod';
 import type { Callback, ModuleView, TrainerView } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
 import { anyThat, parseOptions, text } from '../core/options.ts';
-import { disposeTensors, isPlainObject, share } from '../core/tensors.ts';
-import * as tf from '../core/tf.ts';
+import { disposeTensors, keepTensors } from '../core/tensors.ts';
 import { csvLine, predictionTable } from './prediction-table.ts';
 
 /** What `predictStep` returned for a batch, and which batch it was. */
@@ -79,7 +78,7 @@ export class PredictionWriter implements Callback {
     const predictions = { outputs, batchIdx, dataloaderIdx };
     await this.#writeLines(predictions);
     await this.#options.writeBatch?.(predictions, batch);
-    if (this.#options.writeEpoch !== undefined) this.#kept.push({ ...predictions, outputs: shared(outputs) });
+    if (this.#options.writeEpoch !== undefined) this.#kept.push({ ...predictions, outputs: keepTensors(outputs) });
   }
 
   async onPredictEpochEnd(): Promise<void> {
@@ -129,14 +128,6 @@ export class PredictionWriter implements Callback {
 }
 
 const temporary = (path: string): string => `${path}.tmp`;
-
-/** The same value with tensors of its own. */
-function shared(value: unknown): unknown {
-  if (value instanceof tf.Tensor) return share(value);
-  if (Array.isArray(value)) return value.map(shared);
-  if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, shared(item)]));
-}
 
 function missingOption(): ConfigError {
   return new ConfigError('PredictionWriter', {

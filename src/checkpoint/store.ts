@@ -149,9 +149,11 @@ async function newestSound(directory: string, except: string): Promise<string | 
   return undefined;
 }
 
-/** The paths of the checkpoints in a directory, the newest first; none where there is no directory. */
-export async function checkpointsIn(directory: string): Promise<string[]> {
-  return newestFirst((await checkpointNames(directory)).map((name) => join(directory, name)));
+/** The paths of the checkpoints in directories, the newest first; none where there is no directory. */
+export async function checkpointsIn(...directories: readonly string[]): Promise<string[]> {
+  const pathsIn = async (directory: string): Promise<string[]> =>
+    (await checkpointNames(directory)).map((name) => join(directory, name));
+  return newestFirst((await Promise.all(directories.map(pathsIn))).flat());
 }
 
 /** Paths by time of change, the newest first. Those that are gone meanwhile are left out. */

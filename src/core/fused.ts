@@ -11,7 +11,10 @@ export type FusedKernel =
   | 'KelvinClippedGrad'
   | 'KelvinCentredSums'
   | 'KelvinCrossEntropy'
-  | 'KelvinBatchNorm';
+  | 'KelvinSparseCrossEntropy'
+  | 'KelvinKLDivergence'
+  | 'KelvinBatchNorm'
+  | 'KelvinLayerNorm';
 
 const conditions = new Map<string, () => boolean>();
 let held = 0;

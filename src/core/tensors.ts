@@ -12,6 +12,20 @@ export function share<T extends tf.Tensor>(tensor: T): T {
   return tf.keep(engine.makeTensorFromTensorInfo(tensor)) as T;
 }
 
+/**
+ * The same value with every tensor in it shared and kept beyond the running tidy; arrays, plain objects and Maps are
+ * copied. Whatever a step returned - a part of the batch, a variable, a tensor of its own - disposing of the copy
+ * harms nobody.
+ */
+export function keepTensors<T>(value: T): T;
+export function keepTensors(value: unknown): unknown {
+  if (value instanceof tf.Tensor) return share(value);
+  if (Array.isArray(value)) return value.map((item: unknown) => keepTensors(item));
+  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, keepTensors(item)]));
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, keepTensors(item)]));
+}
+
 /** The number in a tensor with one element. Waits for the engine. */
 export function readScalar(tensor: tf.Tensor): number {
   return Number(tensor.dataSync()[0]);

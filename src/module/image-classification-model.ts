@@ -1,6 +1,6 @@
 /** A ready-made image classifier: an encoder, a linear head, cross-entropy, and the metrics everybody looks at. */
 import { z } from 'zod';
-import { ConfigError, DataError } from '../core/errors.ts';
+import { ConfigError, DataError, show } from '../core/errors.ts';
 import { anyThat, numberBetween, oneOf, parseOptions, positiveNumber, wholeNumber } from '../core/options.ts';
 import { onHost } from '../core/recording.ts';
 import * as tf from '../core/tf.ts';
@@ -76,8 +76,12 @@ const schema = z.strictObject({
     .default(['identity']),
 });
 
+/** What {@link ImageClassificationModel} logs. */
+export type ClassifierMetric = 'train_loss' | 'val_loss' | 'val_acc' | 'test_loss' | 'test_acc';
+
 /**
- * Classifies images. Logs `train_loss`, `val_loss`, `val_acc`, `test_loss` and `test_acc`.
+ * Classifies images. Logs `train_loss`, `val_loss`, `val_acc`, `test_loss` and `test_acc`; a subclass that logs more says
+ * so in the type argument: `extends ImageClassificationModel<'val_kappa'>`.
  *
  * @throws ConfigError for wrong options; DataError when a batch does not fit the encoder or a label is out of range
  *
@@ -87,7 +91,10 @@ const schema = z.strictObject({
  * await trainer.fit(model, { train, val });
  * ```
  */
-export class ImageClassificationModel extends LightningModule<ImageBatch> {
+export class ImageClassificationModel<Own extends string = never> extends LightningModule<
+  ImageBatch,
+  ClassifierMetric | Own
+> {
   readonly net: tf.LayersModel;
   readonly classes: number;
   /** The views whose mean `testStep` and `predictStep` take. May be changed. */
@@ -164,7 +171,9 @@ export class ImageClassificationModel extends LightningModule<ImageBatch> {
   }
 
   /** Looks for labels out of range: in every batch where reading them is cheap, else in the first of each epoch. */
-  protected checkBatch({ y }: ImageBatch, batchIdx: number): void {
+  protected checkBatch(batch: ImageBatch, batchIdx: number): void {
+    const { y } = batch;
+    if (!(y instanceof tf.Tensor)) throw noLabels(this.constructor.name, batch);
     if (y.rank !== 1) return;
     onHost([y], batchIdx, ([labels], index) => {
       if (index === 0 || readsAreCheap()) checkLabels(labels as tf.Tensor, this.classes);
@@ -237,3 +246,10 @@ function withHead(encoder: tf.LayersModel, classes: number): tf.LayersModel {
 let heads = 0;
 /** tfjs wants layer names to be unique within a model only, but variables everywhere. */
 const freshName = (base: string): string => `${base}_Head${++heads}`;
+
+const noLabels = (owner: string, batch: object): DataError =>
+  new DataError(`${owner}: the batch`, {
+    code: 'no-labels',
+    expected: 'images `x` and labels `y`, as tensors',
+    got: Object.keys(batch).join(', ') || show(batch),
+  });

@@ -3,6 +3,7 @@ export { type ConvNetOptions, convNet, depthwiseSeparableNet, type MlpOptions, m
 export { LightningDataModule } from './data-module.ts';
 export { Dropout, type DropoutConfig } from './dropout.ts';
 export {
+  type ClassifierMetric,
   type ImageBatch,
   ImageClassificationModel,
   type ImageClassificationOptions,
@@ -11,6 +12,6 @@ export { LightningModule } from './lightning-module.ts';
 export { countMacs, type SampleShape } from './macs.ts';
 export type { MetricsOf, MonitorOf } from './metric-names.ts';
 export type { GradientClipping, ManualOptimizer, StepResult } from './module-host.ts';
-export type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from './optimizer-config.ts';
+export type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig, ScheduleInterval } from './optimizer-config.ts';
 export { type ImageView, testTimeAugmentation } from './test-time-augmentation.ts';
 export type { ViewKind } from './view-kinds.ts';

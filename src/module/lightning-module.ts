@@ -41,13 +41,18 @@ export interface LightningModule<B = unknown, M extends string = string> extends
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
 export abstract class LightningModule<B = unknown, M extends string = string> extends ModuleParts {
-  /** The declared metrics, for the compiler alone. */
-  declare readonly '~metrics'?: M;
+  /** The declared metrics, for the compiler alone: a method, so that a subclass may declare more of them. */
+  declare readonly '~metrics'?: { of(name: M): void }['of'];
   /**
    * Set it to `false` to optimize by hand: `trainingStep` then calls {@link optimizers}, {@link manualBackward} and
    * `optimizer.step(gradients)`, and steps the schedulers itself. The trainer neither accumulates nor clips.
    */
   automaticOptimization = true;
+  /**
+   * Whether a checkpoint that is loaded must have all weights of the module and no others. `false`: those that both have
+   * are set and a warning names the rest, for modules that leave a frozen part out of their checkpoints.
+   */
+  strictLoading = true;
   /** The x axis of metrics that are logged without one: `'step'`, `'epoch'`, `'sample'` or `'time'`. */
   defaultXAxis: XAxis = 'step';
   #host: ModuleHost | undefined;

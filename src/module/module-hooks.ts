@@ -24,6 +24,8 @@ export interface ModuleHookMethods<B = unknown> {
   /** The gradients are not clipped yet. */
   onBeforeOptimizerStep?(optimizer: OptimizerLike, gradients: Gradients): Done;
   onTrainBatchEnd?(outputs: StepOutput, batch: B, batchIdx: number): Done;
+  /** The epoch's training batches are over; its last validation is still to come. */
+  onTrainBatchesEnd?(): Done;
   onValidationModelEval?(): Done;
   onValidationStart?(): Done;
   onValidationEpochStart?(): Done;
@@ -35,18 +37,22 @@ export interface ModuleHookMethods<B = unknown> {
   onTrainEpochEnd?(): Done;
   onTrainEnd?(): Done;
   onFitEnd?(): Done;
+  onTestModelEval?(): Done;
   onTestStart?(): Done;
   onTestEpochStart?(): Done;
   onTestBatchStart?(batch: B, batchIdx: number, dataloaderIdx: number): Done;
   onTestBatchEnd?(outputs: unknown, batch: B, batchIdx: number, dataloaderIdx: number): Done;
   onTestEpochEnd?(): Done;
   onTestEnd?(): Done;
+  onTestModelTrain?(): Done;
+  onPredictModelEval?(): Done;
   onPredictStart?(): Done;
   onPredictEpochStart?(): Done;
   onPredictBatchStart?(batch: B, batchIdx: number, dataloaderIdx: number): Done;
   onPredictBatchEnd?(outputs: unknown, batch: B, batchIdx: number, dataloaderIdx: number): Done;
   onPredictEpochEnd?(): Done;
   onPredictEnd?(): Done;
+  onPredictModelTrain?(): Done;
   /** Put what has to survive a resume into `checkpoint.state.user`. */
   onSaveCheckpoint?(checkpoint: Checkpoint): Done;
   onLoadCheckpoint?(checkpoint: Checkpoint): Done;

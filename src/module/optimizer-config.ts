@@ -6,11 +6,17 @@ import { isPlainObject } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 import { fromTfOptimizer, LRScheduler, Optimizer, ReduceLROnPlateau } from '../optim/index.ts';
 
+/** What a scheduler's `frequency` counts. */
+export type ScheduleInterval = 'epoch' | 'step' | 'batch' | 'validation';
+
 /** How and when a scheduler is stepped. */
 export interface LRSchedulerConfig {
   scheduler: LRScheduler | ReduceLROnPlateau;
-  /** `'step'`: after each optimizer step; `'epoch'` (default): after the last batch of an epoch. */
-  interval?: 'epoch' | 'step' | undefined;
+  /**
+   * `'epoch'` (default): after the last batch of an epoch, before it is validated. `'step'`: after each optimizer step.
+   * `'batch'`: after each training batch, whatever is accumulated. `'validation'`: after each validation.
+   */
+  interval?: ScheduleInterval | undefined;
   /** Step it at every n-th interval. Default 1. */
   frequency?: number | undefined;
   /** The metric that {@link ReduceLROnPlateau} watches; required there. */
@@ -40,7 +46,7 @@ export type ConfiguredOptimizers =
 /** A scheduler with all defaults filled in. */
 export interface ResolvedScheduler {
   readonly scheduler: LRScheduler | ReduceLROnPlateau;
-  readonly interval: 'epoch' | 'step';
+  readonly interval: ScheduleInterval;
   readonly frequency: number;
   readonly monitor: string | undefined;
   readonly strict: boolean;
@@ -60,7 +66,7 @@ const isScheduler = (value: unknown): boolean => value instanceof LRScheduler ||
 
 const schedulerSchema = z.strictObject({
   scheduler: anyThat<LRScheduler | ReduceLROnPlateau>('a learning-rate scheduler', isScheduler),
-  interval: oneOf('epoch', 'step').default('epoch'),
+  interval: oneOf('epoch', 'step', 'batch', 'validation').default('epoch'),
   frequency: wholeNumber(1).default(1),
   monitor: text().optional(),
   strict: flag().default(true),

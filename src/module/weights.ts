@@ -16,7 +16,8 @@ export function collectWeights(module: LightningModule<never>): Map<string, Save
 /**
  * Sets the module's variables from a checkpoint. Nothing is changed when it does not fit.
  *
- * @param strict every variable must be there, and nothing else; otherwise those that both have are set
+ * @param strict every variable must be there, and nothing else; otherwise those that both have are set, and a warning
+ * (`checkpoint-fits-in-part`) names the others
  * @throws CheckpointError `checkpoint-does-not-fit`; for a wrong shape also when not strict
  */
 export function restoreWeights(
@@ -28,7 +29,7 @@ export function restoreWeights(
   const saved = new Map(
     [...tensors].filter(([name]) => name.startsWith(PREFIX)).map(([name, value]) => [name.slice(PREFIX.length), value]),
   );
-  if (strict) checkNames(module, [...variables.keys()], [...saved.keys()]);
+  checkNames(module, [...variables.keys()], [...saved.keys()], strict);
   const pairs = [...variables].flatMap(([name, variable]) => {
     const value = saved.get(name);
     return value === undefined ? [] : [{ name, variable, value }];
@@ -42,9 +43,23 @@ export function restoreWeights(
 
 const describe = ({ shape, dtype }: { shape: readonly number[]; dtype: string }): string => `${dtype} [${shape}]`;
 
-function checkNames(module: LightningModule<never>, expected: readonly string[], got: readonly string[]): void {
+function checkNames(
+  module: LightningModule<never>,
+  expected: readonly string[],
+  got: readonly string[],
+  strict: boolean,
+): void {
   const missing = expected.filter((name) => !got.includes(name));
   const surplus = got.filter((name) => !expected.includes(name));
+  if (!strict) {
+    const untouched = missing.length > 0 && `it lacks ${list(missing)}`;
+    const unused = surplus.length > 0 && `it has ${list(surplus)} besides`;
+    const parts = [untouched, unused].filter((part) => part !== false);
+    if (parts.length === 0) return;
+    const text = `The checkpoint fits ${module.constructor.name} in part: ${parts.join(', and ')}`;
+    process.emitWarning(text, { type: 'KelvinWarning', code: 'checkpoint-fits-in-part' });
+    return;
+  }
   if (missing.length > 0) throw misfit(module, `the weights ${list(missing)}`, 'a checkpoint without them');
   if (surplus.length > 0) throw misfit(module, 'no other weights', list(surplus));
 }

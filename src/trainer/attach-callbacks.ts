@@ -14,8 +14,14 @@ export function addDefaultCallbacks(options: ResolvedTrainerOptions): readonly C
   const given: readonly Callback[] = Array.isArray(options.callbacks)
     ? options.callbacks
     : [options.callbacks as Callback];
-  const has = (role: Callback['role']): boolean => given.some((callback) => callback.role === role);
-  refuseSwitchedOff(options, has('checkpoint'));
+  const count = (role: Callback['role']): number => given.filter((callback) => callback.role === role).length;
+  const has = (role: Callback['role']): boolean => count(role) > 0;
+  if (!options.fastDevRun && !options.barebones) {
+    if (!options.enableCheckpointing && has('checkpoint'))
+      throw switchedOff('enableCheckpointing', 'a ModelCheckpoint');
+    if (!options.enableProgressBar && has('progressBar')) throw switchedOff('enableProgressBar', 'a ProgressBar');
+  }
+  if (count('progressBar') > 1) throw twoBars(count('progressBar'));
   const defaults: Callback[] = [];
   if (options.enableProgressBar && !has('progressBar')) defaults.push(new ProgressBar());
   if (options.enableModelSummary && !has('summary')) defaults.push(new ModelSummary());
@@ -40,13 +46,20 @@ function inOrder(callbacks: readonly Callback[]): readonly Callback[] {
   return [...callbacks.filter((callback) => !last(callback)), ...callbacks.filter(last)];
 }
 
-function refuseSwitchedOff(options: ResolvedTrainerOptions, given: boolean): void {
-  if (options.enableCheckpointing || options.fastDevRun || options.barebones || !given) return;
-  throw new ConfigError('Trainer: option `enableCheckpointing`', {
+function switchedOff(option: string, given: string): ConfigError {
+  return new ConfigError(`Trainer: option \`${option}\``, {
     code: 'conflicting-options',
-    expected: 'true, since a ModelCheckpoint is given',
+    expected: `true, since ${given} is given`,
     got: 'false',
     help: 'leave out one of them',
+  });
+}
+
+function twoBars(count: number): ConfigError {
+  return new ConfigError('Trainer: option `callbacks`', {
+    code: 'conflicting-options',
+    expected: 'one progress bar',
+    got: String(count),
   });
 }
 

@@ -102,11 +102,7 @@ export function restoreTraining(session: Session, callbacks: readonly Callback[]
   restoreWindow(session, checkpoint);
   session.restoredSteps = (state.compiled ?? {}) as unknown as CompiledState;
   session.optimization.loadSchedulerStates(state.schedulers as JsonObject[]);
-  const saved = state.callbacks as Record<string, JsonObject>;
-  for (const callback of callbacks) {
-    const own = saved[stateKey(callback)];
-    if (own !== undefined) callback.loadStateDict?.(own);
-  }
+  restoreCallbacks(callbacks, state.callbacks as Readonly<Record<string, JsonObject>>);
   session.desk.restore(state.log as unknown as LogDeskState);
   [session.train, ...session.val].forEach((source, i) => {
     restoreLoader(source, (state.loaders as (LoaderSeed | null)[])[i] ?? null);
@@ -116,6 +112,20 @@ export function restoreTraining(session: Session, callbacks: readonly Callback[]
   if (owed === null) return;
   if ('rows' in owed) session.desk.write(owed.rows, owed.place);
   else session.desk.writeAtStep(owed.row, owed.step, owed.epoch);
+}
+
+/** Gives callbacks their states back. A state that is nobody's is named in a warning: its callback may be missing. */
+function restoreCallbacks(callbacks: readonly Callback[], saved: Readonly<Record<string, JsonObject>>): void {
+  const unclaimed = new Set(Object.keys(saved));
+  for (const callback of callbacks) {
+    const own = saved[stateKey(callback)];
+    if (own === undefined) continue;
+    unclaimed.delete(stateKey(callback));
+    callback.loadStateDict?.(own);
+  }
+  if (unclaimed.size === 0) return;
+  const text = `The checkpoint has the states of callbacks that are not there now: ${[...unclaimed].join(', ')}`;
+  process.emitWarning(text, { type: 'KelvinWarning', code: 'callback-missing' });
 }
 
 /** A row that was due when the checkpoint was made and is written by the run that goes on from it. */

@@ -29,7 +29,7 @@ export async function evaluationLoop(
   book.clear();
   session.validating = kind === 'validation';
   try {
-    if (kind === 'validation') await hooks.fire('validationModelEval');
+    await hooks.fire(`${kind}ModelEval`);
     module.eval();
     await hooks.fire(`${kind}Start`);
     await hooks.fire(`${kind}EpochStart`);
@@ -52,7 +52,7 @@ export async function evaluationLoop(
     desk.closeEpoch(stage);
     desk.stage = outerStage;
     restoreModes();
-    if (kind === 'validation') await hooks.fire('validationModelTrain');
+    await hooks.fire(`${kind}ModelTrain`);
   }
 }
 
@@ -62,13 +62,13 @@ export async function evaluationLoop(
  */
 export async function validateWhileFitting(session: Session): Promise<void> {
   const { progress, desk } = session;
-  const { validationBatches, validations, validatedBatch } = progress;
-  const before = { validationBatches, validations, validatedBatch };
+  const { validationBatches, validations, validatedBatch, validatedTime } = progress;
+  const before = { validationBatches, validations, validatedBatch, validatedTime };
   session.undoneValidation = { progress: before, loggers: desk.loggerStates() };
   session.trainingRandom = globalRandom().state();
-  session.markValidation();
   progress.validations++;
   progress.validatedBatch = progress.globalBatch;
+  progress.validatedTime = session.elapsed;
   try {
     const results = await session.instruments.measure('validation', 'loop', () =>
       withIsolatedRandom(() => evaluationLoop(session, 'validation', session.val)),

@@ -48,8 +48,9 @@ async function trainEpoch(session: Session, train: BatchSource): Promise<boolean
       if ((await hooks.fire('trainBatchStart', batch, batchIdx)) === -1) return true;
       output = await instruments.measure('trainBatch', 'loop', () => trainOnBatch(session, batch, batchIdx, isLast));
       const stepped = progress.optimizerStep > stepsBefore;
-      if (stepped) optimization.afterOptimizerStep(progress.optimizerStep);
-      if (isLast) optimization.afterLastBatch(epoch);
+      if (stepped) optimization.after('step', progress.optimizerStep);
+      optimization.after('batch', progress.globalBatch + 1);
+      if (isLast) optimization.after('epoch', epoch + 1);
       session.countBatch({ stepped }, batchSizeOf(batch) ?? 1);
       await hooks.fire('trainBatchEnd', output, batch, batchIdx);
       session.writeStepRow();
@@ -75,14 +76,28 @@ async function settleResumedBatch(session: Session): Promise<void> {
   if (!session.interrupted && session.leavesEpoch) await endEpoch(session, session.isLastBatch);
 }
 
-/** What follows a batch: validation, and the schedulers that wait for its metrics. A resumed run may begin with it. */
+/** What follows a batch: validation, and the schedulers that wait for it. A resumed run may begin with it. */
 async function settleBatch(session: Session): Promise<void> {
   const { unsettled, progress, optimization, desk } = session;
   if (unsettled === undefined) return;
+  if (session.isLastBatch || session.leavesEpoch) await endBatches(session);
   if (validationDue(session)) await validateWhileFitting(session);
   if (session.interrupted) return;
-  if (unsettled.stepped) optimization.afterMetrics('step', progress.optimizerStep, () => desk.callbackMetrics);
+  const metrics = (): Metrics => desk.callbackMetrics;
+  if (unsettled.stepped) optimization.afterMetrics('step', progress.optimizerStep, metrics);
+  optimization.afterMetrics('batch', progress.globalBatch, metrics);
+  if (progress.validatedBatch === progress.globalBatch) {
+    optimization.after('validation', progress.validations);
+    optimization.afterMetrics('validation', progress.validations, metrics);
+  }
   session.unsettled = undefined;
+}
+
+/** The batches of an epoch are over: said once, before the validation that ends it where there is one. */
+async function endBatches({ hooks, progress, interrupted }: Session): Promise<void> {
+  if (interrupted || progress.endedBatch === progress.globalBatch) return;
+  progress.endedBatch = progress.globalBatch;
+  await hooks.fire('trainBatchesEnd');
 }
 
 /** An epoch without validation: metrics of an earlier one are old, and say nothing about this epoch. */
@@ -95,6 +110,7 @@ function awaitsValidation({ progress, val, module }: Session): boolean {
 async function endEpoch(session: Session, complete: boolean): Promise<void> {
   const { hooks, progress, optimization, desk } = session;
   const { train: book } = desk.books;
+  await endBatches(session);
   session.closeEpoch({ complete });
   book.epochEnded = true;
   hooks.settleEpoch = () => {

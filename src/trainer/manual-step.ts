@@ -4,14 +4,14 @@
  */
 import type { Gradients, StepOutput } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
-import { isPlainObject } from '../core/tensors.ts';
+import { isPlainObject, keepTensors } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 import type { ManualOptimizer, ModuleHost } from '../module/module-host.ts';
 import type { ResolvedOptimizer } from '../module/optimizer-config.ts';
 import { asScalar, checkLoss, withoutMissing } from './loss.ts';
 import { parametersOf } from './optimization.ts';
 import type { ResolvedTrainerOptions } from './options.ts';
-import { keepTensors, refusePromise } from './outputs.ts';
+import { refusePromise } from './outputs.ts';
 import type { Session } from './session.ts';
 import { explainStepError } from './step-errors.ts';
 import { dropTape } from './tape.ts';
@@ -24,7 +24,7 @@ export function trainByHand(session: Session, batch: unknown, batchIdx: number):
   let output: StepOutput = {};
   session.handSteps = 0;
   try {
-    tf.tidy(() => {
+    const train = (): void => {
       const step = (): unknown => module.trainingStep(batch as never, batchIdx);
       const result: unknown = refusePromise(
         `${module.constructor.name}.trainingStep`,
@@ -32,7 +32,8 @@ export function trainByHand(session: Session, batch: unknown, batchIdx: number):
       );
       const named = result instanceof tf.Tensor ? { loss: result } : result;
       output = keepTensors(isPlainObject(named) ? named : {});
-    });
+    };
+    session.within(() => tf.tidy(train));
   } catch (error) {
     dropTape();
     throw explainStepError(error, module.constructor.name);

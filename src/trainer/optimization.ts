@@ -6,7 +6,12 @@ import { ConfigError } from '../core/errors.ts';
 import { fromHost, toHost } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
-import { type ResolvedOptimizer, type ResolvedScheduler, resolveOptimizers } from '../module/optimizer-config.ts';
+import {
+  type ResolvedOptimizer,
+  type ResolvedScheduler,
+  resolveOptimizers,
+  type ScheduleInterval,
+} from '../module/optimizer-config.ts';
 import { type Optimizer, type OptimizerState, ReduceLROnPlateau } from '../optim/index.ts';
 import { refusePromise } from './outputs.ts';
 
@@ -56,19 +61,10 @@ export class Optimization {
     return this.#parameters;
   }
 
-  /** After an optimizer step: schedulers of interval `'step'`. Their frequency counts optimizer steps. */
-  afterOptimizerStep(optimizerStep: number): void {
+  /** The `count`-th interval of a kind is over: steps the schedulers that go by it and wait for no metric. */
+  after(interval: ScheduleInterval, count: number): void {
     for (const each of this.#stepped) {
-      if (each.interval === 'step' && !watches(each) && optimizerStep % each.frequency === 0)
-        this.#step(each, undefined);
-    }
-  }
-
-  /** After the last batch of an epoch, before it is validated: schedulers of interval `'epoch'`. */
-  afterLastBatch(epoch: number): void {
-    for (const each of this.#stepped) {
-      if (each.interval === 'epoch' && !watches(each) && (epoch + 1) % each.frequency === 0)
-        this.#step(each, undefined);
+      if (each.interval === interval && !watches(each) && count % each.frequency === 0) this.#step(each, undefined);
     }
   }
 
@@ -77,7 +73,7 @@ export class Optimization {
    * later, with validation.
    */
   afterMetrics(
-    interval: 'epoch' | 'step',
+    interval: ScheduleInterval,
     count: number,
     read: () => Metrics,
     { mayMiss = false }: { mayMiss?: boolean } = {},

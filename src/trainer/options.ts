@@ -46,6 +46,8 @@ export interface TrainerOptions<C extends Callbacks = Callbacks> {
   logEveryNSteps?: number | `${number}st` | undefined;
   /** Loggers. `true` (default): TensorBoard, below `defaultRootDir`. `false`: none. */
   logger?: boolean | LoggerLike | readonly LoggerLike[] | undefined;
+  /** Hand the hyper-parameters of module and data module to the loggers when a fit begins. Default `true`. */
+  enableAutologHparams?: boolean | undefined;
   callbacks?: C | undefined;
   /** Add a `ModelCheckpoint` when none is given. Default `true`. */
   enableCheckpointing?: boolean | undefined;
@@ -66,6 +68,11 @@ export interface TrainerOptions<C extends Callbacks = Callbacks> {
   compile?: 'auto' | boolean | undefined;
   /** Throw a NonFiniteError when the loss is NaN or infinite, before the weights are touched. Default `true`. */
   terminateOnNaN?: boolean | undefined;
+  /**
+   * Look at what every operation of a training step computes, forward and backward, and throw a NonFiniteError that names
+   * the first with a NaN in it. For the search for a fault: it takes many times as long. Default `false`.
+   */
+  detectAnomaly?: boolean | undefined;
   /** Run `n` batches (or 1 with `true`) of everything, with nothing logged or saved: does it all fit together? */
   fastDevRun?: boolean | number | undefined;
   /** Train and validate on the same few batches, in order. Default 0, off. */
@@ -123,6 +130,7 @@ const schema = z.strictObject({
     'true, false, a logger or an array of loggers',
     (value) => typeof value === 'boolean' || oneOrMore(isLogger)(value),
   ).default(true),
+  enableAutologHparams: flag().default(true),
   callbacks: anyThat<Callback | readonly Callback[]>(
     'a callback or an array of callbacks',
     oneOrMore(isCallback),
@@ -135,6 +143,7 @@ const schema = z.strictObject({
   gradientClipAlgorithm: oneOf('norm', 'value').default('norm'),
   compile: z.union([z.boolean(), z.literal('auto')], { error: "true, false or 'auto'" }).default('auto'),
   terminateOnNaN: flag().default(true),
+  detectAnomaly: flag().default(false),
   fastDevRun: z.union([z.boolean(), z.int().min(0)], { error: 'true, false or a count of at least 0' }).default(false),
   overfitBatches: limit().default(0),
   reloadDataloadersEveryNEpochs: wholeNumber(0).default(0),
@@ -164,6 +173,7 @@ export function resolveTrainerOptions(options: TrainerOptions) {
   const given: TrainerOptions = { ...options, ...environmentDefaults(schema, options) };
   const flags = parseOptions('Trainer', schema, given);
   if (flags.barebones) refuseWithBarebones(given);
+  if (flags.detectAnomaly && flags.compile === true) throw anomaliesInCompiledSteps();
   const dev = Number(flags.fastDevRun);
   const quiet = dev > 0 || flags.barebones;
   const unlimited = flags.maxSteps !== -1 || flags.maxTime !== undefined;
@@ -196,6 +206,15 @@ export function resolveLimit<N extends 'maxEpochs' | 'maxSteps'>(name: N, value:
   return parseOptions('Trainer', z.strictObject({ [name]: wholeNumber(-1) }), { [name]: value }) as Record<N, number>;
 }
 
+function anomaliesInCompiledSteps(): ConfigError {
+  return new ConfigError('Trainer: option `detectAnomaly`', {
+    code: 'conflicting-options',
+    expected: 'false, since `compile` is true: a compiled step is one operation',
+    got: 'true',
+    help: 'leave out one of them',
+  });
+}
+
 function refuseWithBarebones(given: TrainerOptions): void {
   const attached = [
     'logger',
@@ -204,9 +223,11 @@ function refuseWithBarebones(given: TrainerOptions): void {
     'enableModelSummary',
     'profiler',
     'detectLeaks',
+    'detectAnomaly',
+    'numSanityValSteps',
   ] as const;
   for (const name of attached) {
-    if (given[name] === undefined || given[name] === false) continue;
+    if (given[name] === undefined || given[name] === false || given[name] === 0) continue;
     throw new ConfigError(`Trainer: option \`${name}\``, {
       code: 'conflicting-options',
       expected: 'nothing to be attached, since `barebones` is on',

@@ -1,25 +1,11 @@
 /** What steps return: their tensors are brought out of the step's tidy, shared, so that they have an owner of their own. */
 import { ConfigError } from '../core/errors.ts';
 import type { LogHook } from '../core/hooks.ts';
-import { isPlainObject, isThenable, share } from '../core/tensors.ts';
+import { isPlainObject, isThenable, keepTensors } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import type { Session } from './session.ts';
 import { explainStepError } from './step-errors.ts';
-
-/**
- * The same value with every tensor in it shared and kept beyond the running tidy; arrays, plain objects and Maps are
- * copied. Whatever the step returned - a part of the batch, a variable, a tensor of its own - disposing of the copy
- * harms nobody.
- */
-export function keepTensors<T>(value: T): T;
-export function keepTensors(value: unknown): unknown {
-  if (value instanceof tf.Tensor) return share(value);
-  if (Array.isArray(value)) return value.map((item: unknown) => keepTensors(item));
-  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, keepTensors(item)]));
-  if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, keepTensors(item)]));
-}
 
 /**
  * Runs an evaluation or prediction step in a tidy and keeps what it returns.

@@ -14,8 +14,9 @@ export async function predictLoop(
   const { hooks, module } = session;
   const results: unknown[][] = sources.map(() => []);
   const restoreModes = rememberModes(module);
-  module.eval();
   try {
+    await hooks.fire('predictModelEval');
+    module.eval();
     await hooks.fire('predictStart');
     await hooks.fire('predictEpochStart');
     for (const [i, source] of sources.entries()) await predictSource(session, source, i, keep ? results[i] : undefined);
@@ -27,6 +28,7 @@ export async function predictLoop(
     throw error;
   } finally {
     restoreModes();
+    await hooks.fire('predictModelTrain');
   }
 }
 

@@ -1,6 +1,7 @@
 /** Finds the checkpoint that `ckptPath` means, and loads weights from it. */
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { OnExceptionCheckpoint } from '../callbacks/on-exception-checkpoint.ts';
 import { checkpointsIn, readCheckpoint } from '../checkpoint/store.ts';
 import type { Callback, Checkpoint } from '../core/contracts.ts';
 import { CheckpointError, ConfigError } from '../core/errors.ts';
@@ -41,7 +42,7 @@ export async function loadWeights(
   if (checkpoint === undefined) return;
   restoreDataModule(session, checkpoint);
   await session.hooks.fire('loadCheckpoint', checkpoint);
-  restoreWeights(session.module, checkpoint, { strict: true });
+  restoreWeights(session.module, checkpoint, { strict: session.module.strictLoading });
 }
 
 function keepers(callbacks: readonly Callback[]): CheckpointKeeper[] {
@@ -64,10 +65,13 @@ function bestPath(callbacks: readonly Callback[]): string {
 /** The newest checkpoint that is whole. A damaged one is passed over with a warning. */
 async function readNewest(callbacks: readonly Callback[], logDir: string): Promise<Checkpoint> {
   const given = keepers(callbacks)[0]?.dirPath;
-  const directories = given === undefined ? await directoriesOfRuns(logDir) : [given];
+  const runs = given === undefined ? await directoriesOfRuns(logDir) : [given];
+  const backups = callbacks.flatMap((each) => (each instanceof OnExceptionCheckpoint ? (each.dirPath ?? []) : []));
+  // What was saved when the run broke belongs to the newest run, wherever it lies.
+  const directories = runs.map((run, i) => (i === 0 ? [...new Set([run, ...backups])] : [run]));
   let firstFailure: CheckpointError | undefined;
-  for (const directory of directories) {
-    for (const path of await checkpointsIn(directory)) {
+  for (const places of directories) {
+    for (const path of await checkpointsIn(...places)) {
       try {
         return await readCheckpoint(path);
       } catch (error) {
@@ -79,7 +83,7 @@ async function readNewest(callbacks: readonly Callback[], logDir: string): Promi
     }
     if (firstFailure !== undefined) throw firstFailure;
   }
-  throw new CheckpointError(`There is no checkpoint in ${directories[0]}`, {
+  throw new CheckpointError(`There is no checkpoint in ${runs[0]}`, {
     code: 'checkpoint-not-found',
     help: "leave out `ckptPath: 'last'` to start afresh, or give a path",
   });

@@ -1,6 +1,7 @@
 /** How `fit` sets the stage for its loop: optimizer, checkpoint, loaders, checks, sanity check, and the end of it all. */
 import type { Callback, Metrics, RunStatus, TrainerView } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
+import { AnomalyWatch } from '../engine/anomalies.ts';
 import { configureOnce } from '../module/lifecycle.ts';
 import { restoreWeights } from '../module/weights.ts';
 import { checkResumable, restoreLoggers, restoreTraining } from './checkpoint-state.ts';
@@ -44,7 +45,7 @@ export async function runFit(
     checkResumable(checkpoint);
     restoreDataModule(session, checkpoint);
     await hooks.fire('loadCheckpoint', checkpoint);
-    restoreWeights(module, checkpoint, { strict: true });
+    restoreWeights(module, checkpoint, { strict: module.strictLoading });
   }
   await requestLoaders(session, checkpoint ? savedLoaderRequest(checkpoint) : session.pause?.loaderRequest);
   if (!session.hasOptimization) session.optimization = await Optimization.configure(module);
@@ -53,7 +54,7 @@ export async function runFit(
   const hparams = allHyperparameters(module, data.datamodule);
   await hooks.fire('fitStart');
   for (const logger of desk.loggers) {
-    logger.logHyperparams?.(hparams);
+    if (options.enableAutologHparams) logger.logHyperparams?.(hparams);
     logger.logGraph?.(module);
   }
   if (checkpoint !== undefined) {
@@ -62,6 +63,8 @@ export async function runFit(
   } else if (session.pause !== undefined) goOnFrom(session, session.pause);
   checkEpochLimit(session);
   const stopListening = options.handleSignals ? listenForSignals(() => session.interrupt()) : () => {};
+  if (options.detectAnomaly) session.anomalies = anomalyWatch(session);
+  session.anomalies?.attach();
   try {
     if (!session.isDone || session.unsettled !== undefined) {
       if (progress.epochBatch === 0) await sanityCheck(session);
@@ -72,10 +75,18 @@ export async function runFit(
     await hooks.fire('fitEnd');
   } finally {
     stopListening();
-    progress.elapsed = session.elapsed;
+    session.anomalies?.detach();
+    session.stopClock();
   }
   const { epoch, optimizerStep, globalBatch } = progress;
   return { epochs: epoch, steps: optimizerStep, batches: globalBatch, metrics: desk.callbackMetrics };
+}
+
+function anomalyWatch({ module, hooks, progress }: Session): AnomalyWatch {
+  const step = (): string => (hooks.current === undefined ? 'backward pass' : hooks.current);
+  return new AnomalyWatch(
+    () => `${module.constructor.name}, ${step()}, epoch ${progress.epoch}, batch ${progress.epochBatch}`,
+  );
 }
 
 function checkEpochLimit({ options, progress }: Session): void {

@@ -76,7 +76,7 @@ test('D15 two of them: either stops; fastDevRun and sanity check do not count', 
   expect(stopping.reason).toBeUndefined();
 });
 
-test('a metric that nobody logs is an error, unless not strict', async () => {
+test('§2.2 T8 a metric that nobody logs is an error, unless not strict', async () => {
   const train = (options: object) => run([1], { monitor: 'val_acc', ...options }, { maxEpochs: 1 });
   expect(await messageFrom(() => train({}))).toMatchInlineSnapshot(`
     "ConfigError [missing-monitor] EarlyStopping: the metric \`val_acc\`: expected a metric that the module logs, got only \`m\`, \`train_loss\`.

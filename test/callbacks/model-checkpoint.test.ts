@@ -61,7 +61,7 @@ test('D3 all, none, and none but the last', async () => {
   expect((await run({ saveTopK: 0, saveLast: true })).files).toEqual(['last.ckpt']);
 });
 
-test('last.ckpt is the last state, not the last that was among the best', async () => {
+test('§2.1 C3 last.ckpt is the last state, not the last that was among the best', async () => {
   for (const everyNTrainSteps of [undefined, 3]) {
     const { dirPath } = await run(
       { monitor: 'val_loss', saveLast: true, ...(everyNTrainSteps ? { everyNTrainSteps, saveTopK: 0 } : {}) },
@@ -139,7 +139,7 @@ test('D9 D13 a metric that nobody logs, and options that contradict one another'
   module.dispose();
 });
 
-test("D20 'best' and 'last' have weights of their own, without ckptPath they are the module's", async () => {
+test("D20 §2.2 T2 'best' and 'last' have weights of their own, without ckptPath they are the module's", async () => {
   const dirPath = freshDirectory();
   const module = new Scripted([3, 1, 2]);
   const callbacks = [
@@ -205,4 +205,22 @@ test('a time between saves: after the batch at which it has passed, and anew fro
   const saves = await run({ saveTopK: -1, trainTimeInterval: '2s', clock: () => (now += 800) });
   // The clock is read at the start and once per batch, and once more at each save.
   expect(saves.files.map((file) => Number(/step=(\d+)/.exec(file)?.[1]))).toEqual([3, 6]);
+});
+
+test('saveOnTrainEpochEnd: at the ends of epochs or of validation, whatever the cadence', async () => {
+  const within = await run({ saveTopK: -1, saveOnTrainEpochEnd: true }, { maxEpochs: 2, valCheckInterval: 2 }, 4);
+  expect(within.files).toEqual(['epoch=0-step=4.ckpt', 'epoch=1-step=8.ckpt']);
+  const { dirPath, files } = await run({ saveOnTrainEpochEnd: false }, { maxEpochs: 1 });
+  expect(files).toEqual(['epoch=0-step=2.ckpt']);
+  const { state } = await readCheckpoint(join(dirPath, 'epoch=0-step=2.ckpt'));
+  expect(state).toMatchObject({ epoch: 0, progress: { epoch: 0, epochBatch: 2, validations: 1 } });
+});
+
+test('enableVersionCounter: false writes over a file of the same name', async () => {
+  for (const saveTopK of [-1, 1]) {
+    const { files, checkpoint, dirPath } = await run({ filename: 'same', saveTopK, enableVersionCounter: false });
+    expect(files).toEqual(['same.ckpt']);
+    expect(checkpoint.bestModelPath).toBe(join(dirPath, 'same.ckpt'));
+    expect((await readCheckpoint(checkpoint.bestModelPath)).state).toMatchObject({ globalStep: 8 });
+  }
 });

@@ -51,7 +51,7 @@ test('D26: rates on a plateau, with a lower bound, and with cooldown', async () 
   ]);
 });
 
-test('C8: with validation in every other epoch it waits for the metric, and counts each value once', async () => {
+test('§2.1 C8 with validation in every other epoch it waits for the metric, and counts each value once', async () => {
   const flags = { checkValEveryNEpoch: 2 };
   expect(await rates({ factor: 0.5, patience: 0 }, flags)).toEqual([1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.125]);
   const ownMetric = { monitor: 'epoch_score' };

@@ -18,7 +18,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test('on a terminal a line stays for each epoch, and the bar is full', async () => {
+test('§2.1 C14 on a terminal a line stays for each epoch, and the bar is full', async () => {
   const screen = new Screen();
   const module = new Steady();
   const trainer = trainerOn(screen);

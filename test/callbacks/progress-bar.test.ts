@@ -16,7 +16,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test('not on a terminal: a line per epoch and per run, without escapes', async () => {
+test('§2.1 C14 not on a terminal: a line per epoch and per run, without escapes', async () => {
   const paper = new Paper();
   await expectNoLeak(async () => {
     const module = new Steady();

@@ -47,7 +47,7 @@ async function restored(
   });
 }
 
-test('D26: the best weights are restored, also when nothing stopped training', async () => {
+test('D26 §2.2 T2 the best weights are restored, also when nothing stopped training', async () => {
   expect(await restored([3, 1, 2, 5])).toBe(1);
   expect(await restored([3, 1, 2, 5], { mode: 'max' })).toBe(3);
 });

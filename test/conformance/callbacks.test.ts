@@ -90,8 +90,13 @@ const REGISTRY: Readonly<Record<string, Entry>> = {
     make: () => new callbacks.OnExceptionCheckpoint({ dirPath: freshDirectory() }),
     defaults: true,
   },
+  OutputCollector: { make: () => new callbacks.OutputCollector({ onEpochEnd: () => {} }), defaults: false },
   PredictionWriter: { make: () => new callbacks.PredictionWriter({ writeBatch: () => {} }), defaults: false },
-  ProgressBar: { make: () => new callbacks.ProgressBar({ stream: nowhere }), defaults: true },
+  ProgressBar: {
+    make: () => new callbacks.ProgressBar({ stream: nowhere }),
+    defaults: true,
+    flags: { enableProgressBar: true },
+  },
   RestoreBest: { make: () => new callbacks.RestoreBest({ monitor: 'val_loss', mode: 'max' }), defaults: false },
   StochasticWeightAveraging: {
     make: () => new callbacks.StochasticWeightAveraging({ swaLrs: 0.02, swaEpochStart: 2 }),
@@ -118,7 +123,7 @@ describe.for(Object.entries(REGISTRY))('%s', ([name, { make, defaults, timed = f
     if (defaults) expect(new Callback()).toBeInstanceOf(Callback);
     else if (name !== 'LambdaCallback') expect(() => new Callback()).toThrow(`${name}`);
     expect(() => new Callback({ nonsense: 1 })).toThrow(
-      new RegExp(`^${name}.*(nonsense|loader|swaLrs|monitor|epochs)`),
+      new RegExp(`^${name}.*(nonsense|loader|swaLrs|monitor|epochs|onEpochEnd)`),
     );
   });
 
@@ -181,7 +186,7 @@ test('all that get along with one another work together', async () => {
   await expectNoLeak(async () => {
     const [whole, resumed] = await wholeAndResumed(all, {
       at: 7,
-      flags: { logger: drawsNothing },
+      flags: { logger: drawsNothing, enableProgressBar: true },
       module: () => new Layered(),
       outcome: (module) => module.weights(),
     });

@@ -13,7 +13,7 @@ it('KELVIN_ENGINE decides what starts first', async () => {
   delete process.env.KELVIN_ENGINE;
 });
 
-it('an engine that runs is one that the report calls available', async () => {
+it('§2.2 T12 an engine that runs is one that the report calls available', async () => {
   const reports = await describeEngines();
   const best = reports.find((report) => report.available);
   const { name } = await startEngine({ engine: best?.name });

@@ -34,7 +34,7 @@ const optimizers: Record<string, Make> = {
 
 const camelCase = (name: string): string => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
-describe.skipIf(!golden)('optimizers move as in PyTorch (needs ../shared/golden/optim.json)', () => {
+describe.skipIf(!golden)('§2.2 T5 optimizers move as in PyTorch (needs ../shared/golden/optim.json)', () => {
   test.each(Object.entries(golden?.optimizers ?? {}))('%s', (_, { config, trajectory }) =>
     expectNoLeak(() => {
       const { optimizer: type, ...given } = config;

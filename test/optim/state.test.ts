@@ -84,7 +84,7 @@ function train(make: Make, total: number, stop?: number): number[][] {
   return values;
 }
 
-describe('E13 a saved and restored optimizer moves to the bit as if it had never stopped', () => {
+describe('E13 §2.2 T3 a saved and restored optimizer moves to the bit as if it had never stopped', () => {
   test.each(Object.entries(optimizers))('%s', (_, make) =>
     expectNoLeak(() => {
       const straight = train(make, 9);
@@ -99,7 +99,7 @@ describe('E13 a saved and restored optimizer moves to the bit as if it had never
   );
 });
 
-describe('moments stay with their variable when gradients come and go', () => {
+describe('§2.2 T14 moments stay with their variable when gradients come and go', () => {
   test.each(Object.entries(optimizers))('%s', (_, make) =>
     expectNoLeak(() => {
       const [both, alone] = [makeVariables(START), makeVariables([START[1] as number[]])];

@@ -6,7 +6,7 @@ import { gradientsOf, makeVariables, takeSteps, valuesOf } from './support.ts';
 
 assertFileLeaksNothing();
 
-test('a stock optimizer takes its rate from the group, by setter or by field', () =>
+test('§2.2 T4 a stock optimizer takes its rate from the group, by setter or by field', () =>
   expectNoLeak(() => {
     for (const make of [() => tf.train.sgd(0.5), () => tf.train.adam(0.5)]) {
       const variables = makeVariables([[1]]);

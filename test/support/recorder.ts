@@ -1,6 +1,15 @@
 /** Records every hook that is called, by callbacks (U, K) and the module (M), in the manner of Lightning's traces. */
-import { type Callback, HOOK_NAMES, HOOKS, hookMethod, type LoggerLike, type TrainerView } from 'kelvin';
-import { BoringModule } from './boring.ts';
+import {
+  type Callback,
+  HOOK_NAMES,
+  HOOKS,
+  hookMethod,
+  type LoggerLike,
+  Trainer,
+  type TrainerOptions,
+  type TrainerView,
+} from 'kelvin';
+import { BoringModule, bare } from './boring.ts';
 
 type Methods = Record<string, (...args: unknown[]) => unknown>;
 
@@ -58,6 +67,27 @@ export function recordingLogger(trace: string[]): LoggerLike {
       trace.push(`L.finalize(${status})`);
     },
   };
+}
+
+/** A trainer, a module and a logger that note everything; its callbacks are given as [K, U], a checkpoint's first. */
+export function recorded(
+  options: TrainerOptions = {},
+  extra: (letter: 'K' | 'U', trace: string[]) => Partial<Callback> = () => ({}),
+) {
+  const trace: string[] = [];
+  const module = recordingModule(trace);
+  const checkpoint = recordingCallback(trace, 'K', { role: 'checkpoint', ...extra('K', trace) });
+  const trainer = new Trainer({
+    ...bare,
+    barebones: false,
+    enableProgressBar: false,
+    enableModelSummary: false,
+    callbacks: [checkpoint, recordingCallback(trace, 'U', extra('U', trace))],
+    logger: recordingLogger(trace),
+    logEveryNSteps: 1,
+    ...options,
+  });
+  return { trace, module, trainer };
 }
 
 /** The trace with runs of the same hook by several receivers joined: `U/K/M.fitStart`. */

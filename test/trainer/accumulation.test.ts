@@ -7,7 +7,7 @@ import { collect } from '../support/recorder.ts';
 
 assertFileLeaksNothing();
 
-test('A17 four batches of 8 accumulated are one of 32, also with a shorter last window and batches of other sizes', async () => {
+test('A17 §2.1 C6 four batches of 8 accumulated are one of 32, also with a shorter last window and batches of other sizes', async () => {
   const run = async (sizes: number[], accumulateGradBatches: number): Promise<number[]> => {
     const module = new BoringModule();
     let row = 0;
@@ -31,7 +31,7 @@ test('A17 four batches of 8 accumulated are one of 32, also with a shorter last 
 });
 
 test.for(['norm', 'value'] as const)(
-  'A21 clipping by %s: once per window, the hook before it sees unclipped gradients',
+  'A21 §2.2 T5 clipping by %s: once per window, the hook before it sees unclipped gradients',
   async (gradientClipAlgorithm) => {
     const module = new BoringModule();
     module.lr = 1;

@@ -1,46 +1,28 @@
 /** The order of all hooks in a resumed and in an interrupted fit, as reference/lightning.md §7.1 has it. */
-import { Trainer } from 'kelvin';
+import type { TrainerOptions } from 'kelvin';
 import { expect, test } from 'vitest';
-import { bare, boringLoader } from '../support/boring.ts';
+import { boringLoader } from '../support/boring.ts';
 import { freshDirectory } from '../support/files.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
-import { joined, recordingCallback, recordingLogger, recordingModule } from '../support/recorder.ts';
+import { joined, recorded } from '../support/recorder.ts';
 
 assertFileLeaksNothing();
 
-function recorded(options: object = {}) {
-  const trace: string[] = [];
-  const module = recordingModule(trace);
-  const noted = (letter: string) => ({
-    stateKey: letter,
-    stateDict: () => {
-      trace.push(`${letter}.stateDict`);
-      return {};
-    },
-    loadStateDict: () => void trace.push(`${letter}.loadStateDict`),
-  });
-  const trainer = new Trainer({
-    ...bare,
-    barebones: false,
-    enableProgressBar: false,
-    enableModelSummary: false,
-    callbacks: [
-      recordingCallback(trace, 'K', { role: 'checkpoint', ...noted('K') }),
-      recordingCallback(trace, 'U', noted('U')),
-    ],
-    logger: recordingLogger(trace),
-    logEveryNSteps: 1,
-    maxEpochs: 2,
-    numSanityValSteps: 1,
-    ...options,
-  });
-  return { trace, module, trainer };
-}
+const noted = (letter: string, trace: string[]) => ({
+  stateKey: letter,
+  stateDict: () => {
+    trace.push(`${letter}.stateDict`);
+    return {};
+  },
+  loadStateDict: () => void trace.push(`${letter}.loadStateDict`),
+});
+
+const run = (options: TrainerOptions = {}) => recorded({ maxEpochs: 2, numSanityValSteps: 1, ...options }, noted);
 
 /** A checkpoint made after `batch` batches of epochs of two. */
 async function checkpointAt(batch: number): Promise<string> {
   const path = `${freshDirectory()}/here.ckpt`;
-  const { module, trainer } = recorded({ logger: false });
+  const { module, trainer } = run({ logger: false });
   const save = module.onTrainEpochEnd;
   module.onTrainBatchEnd = async () => {
     if (trainer.globalBatch === batch && batch % 2 === 1) await trainer.saveCheckpoint(path);
@@ -55,7 +37,7 @@ async function checkpointAt(batch: number): Promise<string> {
 }
 
 async function resumed(batch: number): Promise<string[]> {
-  const { trace, module, trainer } = recorded();
+  const { trace, module, trainer } = run();
   await trainer.fit(module, { train: boringLoader(2), val: boringLoader(1), ckptPath: await checkpointAt(batch) });
   module.dispose();
   const order = joined(trace);
@@ -108,7 +90,7 @@ test('resume within an epoch: no sanity check, and the epoch is not begun again'
 });
 
 test('a checkpoint: the states of the callbacks, then the hook', async () => {
-  const { trace, module, trainer } = recorded({ maxEpochs: 1, logger: false, numSanityValSteps: 0 });
+  const { trace, module, trainer } = run({ maxEpochs: 1, logger: false, numSanityValSteps: 0 });
   await trainer.fit(module, boringLoader(1));
   trace.length = 0;
   await trainer.saveCheckpoint(`${freshDirectory()}/x.ckpt`);
@@ -122,7 +104,7 @@ test('a checkpoint: the states of the callbacks, then the hook', async () => {
 });
 
 test('interrupted in batch 1 of 4: the batch ends, nothing is validated, onInterrupt, and an orderly end', async () => {
-  const { trace, module, trainer } = recorded({ numSanityValSteps: 0 });
+  const { trace, module, trainer } = run({ numSanityValSteps: 0 });
   const controller = new AbortController();
   trainer.on('beforeBackward', () => controller.abort());
   const data = { train: boringLoader(4), val: boringLoader(1), signal: controller.signal };

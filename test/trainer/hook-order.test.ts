@@ -1,36 +1,13 @@
 /** The order of all hooks, as reference/lightning.md §7.1 has it from PyTorch Lightning. */
-import { SGD, StepLR, Trainer } from 'kelvin';
+import { SGD, StepLR } from 'kelvin';
 import { expect, test } from 'vitest';
-import { bare, boringLoader } from '../support/boring.ts';
+import { boringLoader } from '../support/boring.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
-import { joined, recordingCallback, recordingLogger, recordingModule } from '../support/recorder.ts';
+import { joined, recorded } from '../support/recorder.ts';
 
 assertFileLeaksNothing();
 
-const flags = {
-  ...bare,
-  barebones: false,
-  enableProgressBar: false,
-  enableModelSummary: false,
-  enableCheckpointing: true,
-};
-
-function recorded(options: object = {}) {
-  const trace: string[] = [];
-  const module = recordingModule(trace);
-  const checkpoint = recordingCallback(trace, 'K', { role: 'checkpoint' });
-  const user = recordingCallback(trace, 'U');
-  const trainer = new Trainer({
-    ...flags,
-    callbacks: [checkpoint, user],
-    logger: recordingLogger(trace),
-    logEveryNSteps: 1,
-    ...options,
-  });
-  return { trace, module, trainer };
-}
-
-test('fit: two epochs of two batches, a sanity check, a scheduler per epoch, checkpoint callbacks last', async () => {
+test('§7.1 fit: two epochs of two batches, a sanity check, a scheduler per epoch, checkpoint callbacks last', async () => {
   const { trace, module, trainer } = recorded({ maxEpochs: 2, numSanityValSteps: 1, gradientClipVal: 0.5 });
   module.configureOptimizers = () => {
     trace.push('M.configureOptimizers');
@@ -87,6 +64,7 @@ test('fit: two epochs of two batches, a sanity check, a scheduler per epoch, che
       "M.lrSchedulerStep",
       "U/M/K.trainBatchEnd",
       "L.log(1: epoch train_loss)",
+      "U/K/M.trainBatchesEnd",
       "M.validationModelEval",
       "U/K/M.validationStart",
       "U/K/M.validationEpochStart",
@@ -112,57 +90,7 @@ test('fit: two epochs of two batches, a sanity check, a scheduler per epoch, che
   module.dispose();
 });
 
-test('validate, test and predict', async () => {
-  const { trace, module, trainer } = recorded();
-  await trainer.validate(module, boringLoader(1));
-  await trainer.test(module, boringLoader(1));
-  await trainer.predict(module, boringLoader(1), { returnPredictions: false });
-  expect(joined(trace)).toMatchInlineSnapshot(`
-    [
-      "M.configureCallbacks",
-      "U/K/M.setup",
-      "M.configureModel",
-      "M.validationModelEval",
-      "U/K/M.validationStart",
-      "U/K/M.validationEpochStart",
-      "U/K/M.validationBatchStart",
-      "M.validationStep",
-      "U/K/M.validationBatchEnd",
-      "U/K/M.validationEpochEnd",
-      "L.log(0: epoch val_loss)",
-      "U/M/K.validationEnd",
-      "M.validationModelTrain",
-      "U/K/M.teardown",
-      "L.finalize(success)",
-      "M.configureCallbacks",
-      "U/K/M.setup",
-      "U/K/M.testStart",
-      "U/K/M.testEpochStart",
-      "U/K/M.testBatchStart",
-      "M.testStep",
-      "U/K/M.testBatchEnd",
-      "U/K/M.testEpochEnd",
-      "L.log(0: epoch test_loss)",
-      "U/K/M.testEnd",
-      "U/K/M.teardown",
-      "L.finalize(success)",
-      "M.configureCallbacks",
-      "U/K/M.setup",
-      "U/K/M.predictStart",
-      "U/K/M.predictEpochStart",
-      "U/K/M.predictBatchStart",
-      "M.predictStep",
-      "U/K/M.predictBatchEnd",
-      "U/K/M.predictEpochEnd",
-      "U/K/M.predictEnd",
-      "U/K/M.teardown",
-      "L.finalize(success)",
-    ]
-  `);
-  module.dispose();
-});
-
-test('an exception: onException once, loggers failed, no trainEnd, no fitEnd, no teardown', async () => {
+test('D25 an exception: onException once, loggers failed, no trainEnd, no fitEnd, no teardown', async () => {
   const { trace, module, trainer } = recorded({ maxEpochs: 1, numSanityValSteps: 0 });
   module.trainingStep = () => {
     throw new Error('boom');
@@ -186,7 +114,7 @@ test('an exception: onException once, loggers failed, no trainEnd, no fitEnd, no
   module.dispose();
 });
 
-test('a request to stop in batch 1 of 4 ends the batch, validates, and ends epoch and training', async () => {
+test('A7 §2.2 T13 a request to stop in batch 1 of 4 ends the batch, validates, and ends epoch and training', async () => {
   const { trace, module, trainer } = recorded({ maxEpochs: 3, numSanityValSteps: 0, logger: false });
   trainer.on('trainBatchEnd', (_output, _batch, batchIdx) => {
     if (batchIdx === 1) trainer.shouldStop = true;
@@ -197,6 +125,7 @@ test('a request to stop in batch 1 of 4 ends the batch, validates, and ends epoc
   expect(hooks.slice(hooks.lastIndexOf('U/M/K.trainBatchEnd'))).toMatchInlineSnapshot(`
     [
       "U/M/K.trainBatchEnd",
+      "U/K/M.trainBatchesEnd",
       "M.validationModelEval",
       "U/K/M.validationStart",
       "U/K/M.validationEpochStart",
@@ -224,6 +153,7 @@ test('-1 from onTrainBatchStart ends the epoch: the batch is not trained on, not
   expect(hooks.slice(hooks.lastIndexOf('U/K.trainBatchStart'))).toMatchInlineSnapshot(`
     [
       "U/K.trainBatchStart",
+      "U/K/M.trainBatchesEnd",
       "U/M/K.trainEpochEnd",
       "U/K/M.trainEnd",
       "U/K/M.fitEnd",

@@ -9,7 +9,7 @@ import { Wasteful } from '../support/wasteful.ts';
 
 assertFileLeaksNothing();
 
-test('E11 100 steps and a callback that throws: as many tensors as before', () =>
+test('E11 §2.2 T1 100 steps and a callback that throws: as many tensors as before', () =>
   expectNoLeak(async () => {
     const module = new Wasteful();
     const callbacks: Callback = {

@@ -8,7 +8,7 @@ import { Wasteful } from '../support/wasteful.ts';
 
 assertFileLeaksNothing();
 
-test('the number of tensors is flat over 2000 steps', () =>
+test('§2.2 T1 the number of tensors is flat over 2000 steps', () =>
   expectNoLeak(async () => {
     const module = new Wasteful();
     const counts: number[] = [];

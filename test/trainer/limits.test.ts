@@ -21,7 +21,7 @@ test.for([
   expect(await train(64, { maxEpochs: 1, limitTrainBatches })).toMatchObject({ batches });
 });
 
-test('A13 a percentage that leaves no batch is an error that names the smallest', async () => {
+test('A13 §2.1 C10 a percentage that leaves no batch is an error that names the smallest', async () => {
   expect(await messageFrom(() => train(64, { maxEpochs: 1, limitTrainBatches: '0.1%' }))).toMatchInlineSnapshot(`
     "ConfigError [limit-leaves-no-batch] Trainer: option \`limitTrainBatches\`: expected at least one of 64 batches, got '0.1%' (string).
       help: the smallest usable percentage is '1.563%' (1/64)"
@@ -84,7 +84,7 @@ test('A16 overfitBatches: the same two batches in the same order in each epoch, 
   module.dispose();
 });
 
-test('A24 a stream without length is validated at its end, also below the limit', async () => {
+test('A24 §2.1 C17 a stream without length is validated at its end, also below the limit', async () => {
   const stream = {
     *[Symbol.iterator]() {
       yield* boringLoader(5);

@@ -151,7 +151,7 @@ test('C7 a metric called step is the x value, and there is no epoch then', async
   module.dispose();
 });
 
-test('C8 what cannot be logged says why', async () => {
+test('C8 §2.1 C15 what cannot be logged says why', async () => {
   const texts: Record<string, string> = {};
   const attempt = async (what: string, method: string, log: (module: BoringModule) => void) => {
     const module = new BoringModule();

@@ -102,7 +102,7 @@ test('with reloads, a checkpoint after any batch or epoch resumes with the loade
   expect((await run(9, {}, join(dirPath, 'last.ckpt'))).seen).toEqual(whole.seen.slice(6));
 });
 
-test('C17 a reload that gives an empty or a used-up loader is an error that names it', async () => {
+test('§2.1 C17 a reload that gives an empty or a used-up loader is an error that names it', async () => {
   const module = new BoringModule();
   const trainWith = (loaders: object[]) => {
     Object.assign(module, { trainDataloader: () => loaders.shift() });

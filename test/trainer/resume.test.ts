@@ -36,7 +36,7 @@ const at = (batch: number, act: (trainer: TrainerView) => void | Promise<void>):
   new LambdaCallback({ onTrainBatchEnd: (trainer) => (trainer.globalBatch === batch ? act(trainer) : undefined) });
 
 test.for(Array.from({ length: 20 }, (_, i) => i + 1))(
-  'a checkpoint made after batch %i of 21, in any place of window and epoch, resumes exactly',
+  '§2.1 C4 a checkpoint made after batch %i of 21, in any place of window and epoch, resumes exactly',
   async (batch) => {
     const path = join(freshDirectory(), 'here.ckpt');
     await train(1, {}, { callbacks: [at(batch, (trainer) => trainer.saveCheckpoint(path))] });
@@ -72,7 +72,7 @@ test('every checkpoint of everyNTrainSteps and of the epoch ends resumes exactly
   }
 });
 
-test.for([3, 7, 12, 14])('interrupted by SIGINT in batch %i, last.ckpt resumes exactly', async (batch) => {
+test.for([3, 7, 12, 14])('§2.1 C12 interrupted by SIGINT in batch %i, last.ckpt resumes exactly', async (batch) => {
   const dirPath = freshDirectory();
   const mine = (): void => {};
   process.on('SIGINT', mine);
@@ -137,7 +137,7 @@ class Plateau extends BoringModule {
   }
 }
 
-test('D16 D23 an epoch-end checkpoint has the step of every scheduler in it, plateau included', async () => {
+test('D16 D23 §2.2 T3 an epoch-end checkpoint has the step of every scheduler in it, plateau included', async () => {
   const dirPath = freshDirectory();
   const rates: number[] = [];
   const run = async (maxEpochs: number, ckptPath?: string): Promise<number[]> => {

@@ -12,7 +12,7 @@ const expectClose = (actual: readonly number[], expected: readonly number[]): vo
   for (const [i, value] of actual.entries()) expect(value).toBeCloseTo(expected[i] as number, 6);
 };
 
-test('E6 manual: 2 optimizers x 3 batches are 3 training steps, 3 per optimizer; the scheduler is not stepped', () =>
+test('E6 §2.1 C5 manual: 2 optimizers x 3 batches are 3 training steps, 3 per optimizer; the scheduler is not stepped', () =>
   expectNoLeak(async () => {
     const module = new ByHand();
     const counts: unknown[] = [];
@@ -61,7 +61,7 @@ test('E6 manual: 2 optimizers x 3 batches are 3 training steps, 3 per optimizer;
     module.dispose();
   }));
 
-test('a loss per optimizer by name: the weights of a run by hand, and of two runs with an optimizer each', () =>
+test('§2.1 C7 a loss per optimizer by name: the weights of a run by hand, and of two runs with an optimizer each', () =>
   expectNoLeak(async () => {
     const [byHand, byName, replayed] = [new ByHand(), new ByName(), new ByName()];
     const lrs: number[] = [];

@@ -107,7 +107,7 @@ test('an async step is refused before it is called, and a promise of a loss leav
     }
   }));
 
-test('a NaN loss stops before it reaches the weights', () =>
+test('§2.2 T9 a NaN loss stops before it reaches the weights', () =>
   expectNoLeak(async () => {
     const module = new BoringModule();
     let before: number[] = [];
@@ -128,7 +128,7 @@ test('a NaN loss stops before it reaches the weights', () =>
     module.dispose();
   }));
 
-test('labels out of range and images that do not fit', () =>
+test('§2.2 T7 labels out of range and images that do not fit', () =>
   expectNoLeak(async () => {
     const module = new ImageClassificationModel({ encoder: mlp({ inputs: [2, 2, 1], hidden: [3] }), classes: 3 });
     const text = async (x: number[], y: number[]) => {

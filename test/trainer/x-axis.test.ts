@@ -40,7 +40,7 @@ async function trainWith(logger: LoggerLike, module: BoringModule = new Axes(), 
   module.dispose();
 }
 
-test('C1 each metric stands at its own x value; rows hold what was logged for them', async () => {
+test('§2.1 C1 each metric stands at its own x value; rows hold what was logged for them', async () => {
   const logger = new MemoryLogger();
   await trainWith(logger);
   const rows = logger.rows.map(({ metrics, step, axis }) => {
@@ -69,7 +69,7 @@ test('C1 each metric stands at its own x value; rows hold what was logged for th
   ]);
 });
 
-test('C1 a module may have a default; values of steps stay where epochs are no axis', async () => {
+test('§2.1 C1 a module may have a default; values of steps stay where epochs are no axis', async () => {
   const logger = new MemoryLogger();
   const module = new BoringModule();
   module.defaultXAxis = 'epoch';
@@ -84,7 +84,7 @@ test('C1 a module may have a default; values of steps stay where epochs are no a
   ]);
 });
 
-test('C1 the axis of time counts the milliseconds of training, upwards', async () => {
+test('§2.1 C1 the axis of time counts the milliseconds of training, upwards', async () => {
   const logger = new MemoryLogger();
   const module = new BoringModule();
   module.defaultXAxis = 'time';
@@ -94,7 +94,7 @@ test('C1 the axis of time counts the milliseconds of training, upwards', async (
   expect(times.every((time) => Number.isInteger(time) && time >= 0)).toBe(true);
 });
 
-test('C1 TensorBoard has the metric at its x value, the csv file has a column for it beside the step', async () => {
+test('§2.1 C1 TensorBoard has the metric at its x value, the csv file has a column for it beside the step', async () => {
   const directory = freshDirectory();
   const board = new TensorBoardLogger(directory, { logGraph: false, logRunText: false });
   await trainWith([board, new CSVLogger(directory)] as never);
@@ -114,7 +114,7 @@ test('C1 TensorBoard has the metric at its x value, the csv file has a column fo
   ]);
 });
 
-test.for([3, 4, 5])('C1 resumed after batch %i the rows are those of a run that never stopped', async (at) => {
+test.for([3, 4, 5])('§2.1 C1 resumed after batch %i the rows are those of a run that never stopped', async (at) => {
   const [straight, cut] = [freshDirectory(), freshDirectory()];
   const path = join(cut, 'mid.ckpt');
   await trainWith(new CSVLogger(straight));
@@ -131,7 +131,7 @@ test.for([3, 4, 5])('C1 resumed after batch %i the rows are those of a run that 
   expect(rows(cut)).toBe(rows(straight));
 });
 
-test('C1 an axis that is none, and epochs for a value of steps, are errors', async () => {
+test('§2.1 C1 an axis that is none, and epochs for a value of steps, are errors', async () => {
   const attempt = (options: object): Promise<string> => {
     const module = new BoringModule();
     module.validationStep = () => module.log('x', 1, options as never);

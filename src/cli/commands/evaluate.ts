@@ -3,11 +3,24 @@ import type { Metrics } from '../../core/contracts.ts';
 import type { EvaluationData } from '../../trainer/inputs.ts';
 import type { Context } from '../command.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
-import type { DataSettings, EvaluationSettings, GeneralSettings, ModuleSettings } from '../settings.ts';
+import type {
+  DataSettings,
+  EvaluationSettings,
+  GeneralSettings,
+  MetricSettings,
+  ModuleSettings,
+  ProfilingSettings,
+} from '../settings.ts';
 import { makeTask, prepared, type Task } from '../setup.ts';
-import { makeEvaluator, printMetrics } from '../trainer.ts';
+import { makeEvaluator, printMetrics, reportProfile } from '../trainer.ts';
+import { metricCallbacks } from '../uneven.ts';
 
-type Settings = EvaluationSettings & DataSettings & ModuleSettings & GeneralSettings;
+type Settings = EvaluationSettings &
+  MetricSettings &
+  DataSettings &
+  ModuleSettings &
+  ProfilingSettings &
+  GeneralSettings;
 
 /** Measures, and prints the metrics. */
 export function evaluate(stage: 'validate' | 'test', settings: Settings, context: Context): Promise<ExitCode> {
@@ -18,7 +31,7 @@ export function evaluate(stage: 'validate' | 'test', settings: Settings, context
       context,
     );
     try {
-      const trainer = makeEvaluator(settings, context.io);
+      const trainer = makeEvaluator(settings, context.io, metricCallbacks(settings, task.images));
       const data = evaluationData(stage, task);
       const options = { ckptPath: settings.ckpt };
       const results: Metrics[] =
@@ -26,6 +39,7 @@ export function evaluate(stage: 'validate' | 'test', settings: Settings, context
           ? await trainer.validate(task.module, data, options)
           : await trainer.test(task.module, data, options);
       for (const metrics of results) printMetrics(metrics, context.io);
+      reportProfile(trainer, context.io);
       return EXIT.done;
     } finally {
       task.module.dispose();

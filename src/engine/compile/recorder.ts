@@ -161,7 +161,7 @@ function compact(values: tf.backend_util.TypedArray): tf.backend_util.TypedArray
 }
 
 /** Registers a kernel in place of the one that has its name. */
-function replaceKernel(kernel: tf.KernelConfig): void {
+export function replaceKernel(kernel: tf.KernelConfig): void {
   tf.unregisterKernel(kernel.kernelName, kernel.backendName);
   tf.registerKernel(kernel);
 }

@@ -45,8 +45,8 @@ export type CompileOption = 'auto' | boolean;
  */
 export function compiledTraining(session: Session): CompiledTraining | undefined {
   const { stage, options } = session;
-  const { compile } = options;
-  if (compile === false) return undefined;
+  const { compile, detectAnomaly } = options;
+  if (compile === false || detectAnomaly) return undefined;
   const emitter = emitterHere();
   if (emitter !== undefined) return new CompiledTraining(session, emitter, compile);
   if (compile === true && stage === 'fit')

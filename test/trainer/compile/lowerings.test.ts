@@ -19,7 +19,7 @@ class Net extends LightningModule<Batch> {
     super();
     this.through = through;
     this.dense = tf.tidy(() => {
-      const { size } = this.features(tf.zeros([1, ...SHAPE]));
+      const { size } = this.features(tf.zeros([1, 6, 6, 2]));
       return tf.variable(tf.randomNormal([size, 4], 0, 0.1, 'float32', 7));
     });
   }
