@@ -21,7 +21,8 @@ export interface BatchViews {
   /**
    * The CRC-32 of one row of a column as it was read and augmented. Nothing is read back from a tensor.
    *
-   * @returns undefined when the batch has no such column
+   * @returns undefined when the batch has no such column; when its tensors are disposed, it may be undefined too, since
+   *   its memory is used for another batch
    */
   checksum(column: string, row: number): number | undefined;
 }
@@ -78,7 +79,7 @@ function idsOf(dataset: Dataset, indices: Uint32Array, bad: ReadViews['bad']): S
 
 function checksumOf(tree: HostTree, column: string, row: number): number | undefined {
   const values = (tree as Readonly<Record<string, HostTree>>)[column];
-  if (!isHostTensor(values)) return undefined;
+  if (!isHostTensor(values) || values.data.length === 0) return undefined; // memory that was given away is empty
   const { buffer, byteOffset, byteLength } = values.data;
   const size = byteLength / (values.shape[0] as number);
   return crc32(new Uint8Array(buffer, byteOffset + row * size, size));
