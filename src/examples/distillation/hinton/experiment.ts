@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bestClassBias, type ClassScores, classErrors } from 'kelvin';
-import { Ledger, type OmittedRun, type Run } from './ledger.ts';
+import { type Ledger, type OmittedRun, openLedger, type Run } from './ledger.ts';
 import { logitsOf } from './logits.ts';
 import { makeStudent, makeTeacher, type Student, type Teaching } from './networks.ts';
 import type { Plan, Schedule } from './plan.ts';
@@ -49,7 +49,7 @@ export function openRuns({ plan, only }: Pick<ExperimentOptions, 'plan' | 'only'
 /** Runs whatever has not been run yet; the teacher also where only its students are asked for. */
 export async function runExperiment(options: ExperimentOptions): Promise<Ledger> {
   const { plan, directory } = options;
-  const ledger = new Ledger(directory, plan);
+  const ledger = openLedger(directory, plan);
   const names = new Set(openRuns(options, ledger).map(({ name }) => name));
   const open = Array.from(assignments(plan)).filter(({ name }) => names.has(name));
   const taught = open.some(({ teaching }) => teaching.alpha > 0);

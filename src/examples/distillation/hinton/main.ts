@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ArrayDataset, drawnDigits, type ImageColumns, KelvinError, mnist, startEngine } from 'kelvin';
 import { openRuns, runExperiment } from './experiment.ts';
-import { Ledger } from './ledger.ts';
+import { type Ledger, minutesOf, openLedger } from './ledger.ts';
 import { FULL, type Plan, QUICK } from './plan.ts';
 import { shareRuns, startRun } from './processes.ts';
 import { errorCurves, sweepTable, tableOf, temperatureCurve } from './report.ts';
@@ -50,11 +50,11 @@ async function main(args: readonly string[]): Promise<number> {
       await runExperiment(asked);
     } else {
       print(`Engine: ${engine.name}, ${engine.detail}; ${processes} runs at a time, on one thread each.`);
-      const runs = openRuns(asked, new Ledger(out, plan));
+      const runs = openRuns(asked, openLedger(out, plan));
       const code = await shareRuns({ runs, processes, start: (name) => startRun(name, args) });
       if (code !== 0) return code;
     }
-    if (asked.only === undefined) report(new Ledger(out, plan), options, print);
+    if (asked.only === undefined) report(openLedger(out, plan), options, print);
     return 0;
   } catch (error) {
     if (error instanceof Interrupted) return 130;
@@ -70,7 +70,7 @@ function report(ledger: Ledger, { plan, out }: { plan: Plan; out: string }, prin
   writeFileSync(join(out, 'table.md'), table);
   writeFileSync(join(out, 'errors.svg'), errorCurves(ledger));
   writeFileSync(join(out, 'temperature.svg'), temperatureCurve(ledger, plan));
-  print(`\n${table}\n${ledger.minutes.toFixed(1)} minutes of training. Table and curves: ${out}`);
+  print(`\n${table}\n${minutesOf(ledger).toFixed(1)} minutes of training. Table and curves: ${out}`);
 }
 
 /** The first images of each part. */
