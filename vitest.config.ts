@@ -15,10 +15,11 @@ const SHARING: Readonly<Record<string, readonly string[]>> = {
   callbacks: ['test/callbacks', 'test/checkpoint'],
   optim: ['test/optim', 'test/metrics'],
   parts: ['test/core', 'test/losses', 'test/module', 'test/loggers', 'test/profilers'],
+  commands: ['test/cli', 'test/conformance'],
   packages: ['packages/*/test'],
 };
 /** These start engines, change the environment or take ports of their own: a process for each. */
-const ALONE = ['test/{engine,cli,conformance,examples,docs,structure}/**/*.test.ts', 'test/data/mnist.test.ts'];
+const ALONE = ['test/{engine,examples,docs,structure}/**/*.test.ts', 'test/data/mnist.test.ts'];
 
 export default defineConfig({
   resolve: {
