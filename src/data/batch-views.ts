@@ -10,6 +10,8 @@ import type { SampleId } from './views.ts';
 
 /** The views in a batch, by row. */
 export interface BatchViews {
+  /** The data set that the samples are of. */
+  readonly dataset: object;
   /** The seed of the loader. */
   readonly seed: number;
   /** The epoch that augmentation is drawn for, from 0. */
@@ -59,6 +61,7 @@ export function rememberViews(batch: unknown, { dataset, request, tree, bad, aug
   if (typeof batch !== 'object' || batch === null) return;
   let ids: readonly SampleId[] | undefined;
   known.set(batch, {
+    dataset,
     seed: request.seed,
     epoch: request.epoch,
     augmentation,
