@@ -67,6 +67,7 @@ export type Routine =
   | 'transpose'
   | 'crossEntropy'
   | 'sparseCrossEntropy'
+  | 'klDivergence'
   | 'adam'
   | 'sgd';
 
