@@ -11,8 +11,6 @@ import {
   originX,
   originY,
   rows,
-  spreadX,
-  spreadY,
   stepX,
   stepY,
   strideX,
@@ -21,65 +19,79 @@ import {
   tapsY,
   width,
 } from './geometry';
-import { BLOCK_ROWS, DEPTH, packColumns } from './mat-mul';
+import { BLOCK_ROWS, DEPTH, packSix } from './mat-mul';
 import { block, ROWS } from './tile';
 
-/** Writes the patch of one position, values `first` … `first + depth` of it, 24 bytes apart. */
-function writePatch(x: usize, position: i32, first: i32, depth: i32, to: usize): void {
-  const image = position / (rows * columns);
-  const y = ((position / columns) % rows) * strideY + originY;
-  const left = (position % columns) * strideX + originX;
-  const base = x + ((<usize>image * <usize>(height * width) * <usize>channels) << 2);
-  let tap = first / channels;
-  let channel = first % channels;
-  for (let done = 0; done < depth; tap++) {
-    const count = min(channels - channel, depth - done);
-    const iy = line(y + (tap / tapsX) * stepY, spreadY, height);
-    const ix = line(left + (tap % tapsX) * stepX, spreadX, width);
-    if (iy < 0 || ix < 0)
-      for (let c = 0; c < count; c++) {
-        store<f32>(to, 0);
-        to += 24;
-      }
-    else {
-      let from = base + ((<usize>(iy * width + ix) * <usize>channels + <usize>channel) << 2);
-      for (let c = 0; c < count; c++) {
-        store<f32>(to, load<f32>(from));
-        from += 4;
-        to += 24;
-      }
-    }
-    done += count;
-    channel = 0;
-  }
-}
+/** What follows the tile in the scratch: as many zeros as one panel takes of a patch, and where six positions look. */
+const ZEROS: usize = (BLOCK_ROWS * DEPTH + 48) << 2;
+const PLACES: usize = ZEROS + (DEPTH << 2);
 
-/** Writes the patches of six neighbours in a row, all taps of which see the image. */
-function writeSix(x: usize, position: i32, first: i32, depth: i32, to: usize): void {
+/** Packs values `first` … `first + depth` of the patches of six neighbours in a row, all taps of which see the image. */
+function packNeighbours(x: usize, position: i32, first: i32, depth: i32, to: usize): void {
   const image = position / (rows * columns);
   const y = ((position / columns) % rows) * strideY + originY;
   const left = (position % columns) * strideX + originX;
   const base = x + ((<usize>image * <usize>(height * width) * <usize>channels) << 2);
   const next = (<usize>(strideX * channels)) << 2;
+  // Taps that lie beside each other are read in one go.
+  const together = stepX === 1 ? tapsX : 1;
+  const across = tapsX / together;
+  const run = together * channels;
+  let tap = first / run;
+  let from = first % run;
+  for (let done = 0; done < depth; tap++) {
+    const count = min(run - from, depth - done);
+    const pixel = (y + (tap / across) * stepY) * width + left + (tap % across) * stepX;
+    const p = base + ((<usize>pixel * <usize>channels + <usize>from) << 2);
+    packSix(p, p + next, p + 2 * next, p + 3 * next, p + 4 * next, p + 5 * next, to, count);
+    to += <usize>count * 24;
+    done += count;
+    from = 0;
+  }
+}
+
+/** Packs the patches of up to six positions anywhere; what lies outside the image is read from `zeros`. */
+function packAny(x: usize, position: i32, count: i32, first: i32, depth: i32, to: usize, scratch: usize): void {
+  const places = scratch + PLACES;
+  for (let r = 0; r < count; r++) {
+    const at = places + <usize>(r * 12);
+    const row = (position + r) / columns;
+    store<i32>(at, (row % rows) * strideY + originY);
+    store<i32>(at, (position + r - row * columns) * strideX + originX, 4);
+    store<i32>(at, (row / rows) * height, 8);
+  }
   let tap = first / channels;
   let channel = first % channels;
   for (let done = 0; done < depth; tap++) {
-    const count = min(channels - channel, depth - done);
-    const pixel = (y + (tap / tapsX) * stepY) * width + left + (tap % tapsX) * stepX;
-    let from = base + ((<usize>pixel * <usize>channels + <usize>channel) << 2);
-    for (let c = 0; c < count; c++) {
-      store<f32>(to, load<f32>(from));
-      store<f32>(to, load<f32>(from + next), 4);
-      store<f32>(to, load<f32>(from + 2 * next), 8);
-      store<f32>(to, load<f32>(from + 3 * next), 12);
-      store<f32>(to, load<f32>(from + 4 * next), 16);
-      store<f32>(to, load<f32>(from + 5 * next), 20);
-      from += 4;
-      to += 24;
-    }
-    done += count;
+    const some = min(channels - channel, depth - done);
+    const down = (tap / tapsX) * stepY;
+    const across = (tap % tapsX) * stepX;
+    const zeros = scratch + ZEROS;
+    const from = x + ((<usize>channel) << 2);
+    packSix(
+      see(from, places, 0, count, down, across, zeros),
+      see(from, places, 1, count, down, across, zeros),
+      see(from, places, 2, count, down, across, zeros),
+      see(from, places, 3, count, down, across, zeros),
+      see(from, places, 4, count, down, across, zeros),
+      see(from, places, 5, count, down, across, zeros),
+      to,
+      some,
+    );
+    to += <usize>some * 24;
+    done += some;
     channel = 0;
   }
+}
+
+/** Where one of the six positions sees the image through a tap. */
+function see(x: usize, places: usize, which: i32, count: i32, down: i32, across: i32, zeros: usize): usize {
+  if (which >= count) return zeros;
+  const at = places + <usize>(which * 12);
+  const iy = line(load<i32>(at) + down, 1, height);
+  const ix = line(load<i32>(at, 4) + across, 1, width);
+  if (iy < 0 || ix < 0) return zeros;
+  return x + ((<usize>((load<i32>(at, 8) + iy) * width + ix) * <usize>channels) << 2);
 }
 
 /** Whether all taps from `at`, and those of a position `span` further on, lie in 0 … length. */
@@ -88,7 +100,6 @@ function inside(at: i32, span: i32, reach: i32, length: i32): bool {
 }
 
 function plain(position: i32): bool {
-  if (spreadY !== 1 || spreadX !== 1) return false;
   const column = position % columns;
   if (column + ROWS > columns) return false;
   const y = ((position / columns) % rows) * strideY + originY;
@@ -96,17 +107,7 @@ function plain(position: i32): bool {
   return inside(y, 0, (tapsY - 1) * stepY, height) && inside(left, 5 * strideX, (tapsX - 1) * stepX, width);
 }
 
-/** Packs the patches of up to six positions as one panel [depth, 6]. */
-function packPatches(x: usize, position: i32, count: i32, first: i32, depth: i32, to: usize): void {
-  if (count === ROWS && plain(position)) {
-    writeSix(x, position, first, depth, to);
-    return;
-  }
-  if (count < ROWS) memory.fill(to, 0, <usize>depth * 24);
-  for (let r = 0; r < count; r++) writePatch(x, position + r, first, depth, to + ((<usize>r) << 2));
-}
-
-/** y[positions, filters] at positions `start` … `end`; `filter` is packed [taps · channels, filters]. Scratch as in matMul. */
+/** y[positions, filters] at positions `start` … `end`; `filter` is packed [taps · channels, filters]. Scratch as in matMul, and 274 values more. */
 export function convolution(
   geometry: usize,
   x: usize,
@@ -118,6 +119,7 @@ export function convolution(
   scratch: usize,
 ): void {
   look(geometry);
+  memory.fill(scratch + ZEROS, 0, DEPTH << 2);
   const depth = tapsY * tapsX * channels;
   const row = (<usize>filters) << 2;
   const edge = scratch + ((BLOCK_ROWS * DEPTH) << 2);
@@ -127,7 +129,9 @@ export function convolution(
       const steps = min(DEPTH, depth - k);
       let to = scratch;
       for (let r = 0; r < count; r += ROWS) {
-        packPatches(x, i + r, min(ROWS, count - r), k, steps, to);
+        const some = min(ROWS, count - r);
+        if (some === ROWS && plain(i + r)) packNeighbours(x, i + r, k, steps, to);
+        else packAny(x, i + r, some, k, steps, to, scratch);
         to += <usize>steps * 24;
       }
       const at = y + <usize>i * row;
@@ -136,112 +140,32 @@ export function convolution(
   }
 }
 
-/** Copies up to six values. */
-function copySome(from: usize, to: usize, count: i32): void {
-  if (count === ROWS) {
-    v128.store(to, v128.load(from));
-    store<u64>(to, load<u64>(from, 16), 16);
-    return;
-  }
-  for (let i = 0; i < count; i++) store<f32>(to + ((<usize>i) << 2), load<f32>(from + ((<usize>i) << 2)));
-}
-
-/** Writes `count` values from `channel` of what one tap sees at `positions` positions, 24 bytes apart. */
-function writeTap(x: usize, position: i32, positions: i32, tap: i32, channel: i32, count: i32, to: usize): void {
-  const aboveTap = originY + (tap / tapsX) * stepY;
-  const besideTap = originX + (tap % tapsX) * stepX;
-  const pixel = (<usize>channels) << 2;
-  const skip = (<usize>channel) << 2;
-  let column = position % columns;
-  let row = position / columns;
-  for (let done = 0; done < positions; row++) {
-    const iy = line((row % rows) * strideY + aboveTap, spreadY, height);
-    const base = x + <usize>((row / rows) * height + iy) * <usize>width * pixel + skip;
-    const end = min(columns, column + positions - done);
-    done += end - column;
-    for (; column < end; column++) {
-      const ix = iy < 0 ? -1 : line(column * strideX + besideTap, spreadX, width);
-      if (ix >= 0) copySome(base + <usize>ix * pixel, to, count);
-      else for (let c = 0; c < count; c++) store<f32>(to + ((<usize>c) << 2), 0);
-      to += 24;
-    }
-    column = 0;
-  }
-}
-
-/** Packs six (or fewer) values of the patches, from `first` on, as one panel [positions, 6]. */
-function packValues(x: usize, position: i32, positions: i32, first: i32, values: i32, to: usize): void {
-  if (values < ROWS) memory.fill(to, 0, <usize>positions * 24);
-  for (let done = 0; done < values; ) {
-    const channel = (first + done) % channels;
-    const some = min(channels - channel, values - done);
-    writeTap(x, position, positions, (first + done) / channels, channel, some, to + ((<usize>done) << 2));
-    done += some;
-  }
-}
-
 /**
- * parts[segments, taps · channels, filters]: rows `first` … `past` of patchesᵀ · dy over the positions of each of the segments
- * `start` … `end`. `panels` holds 256 rows of dy, packed; scratch as in matMul.
+ * Spreads the pixels of lines `start` … `end` of x[images, rows, columns, channels] out over larger images: `step` pixels from
+ * one column to the next, `down` from row to row, `whole` from image to image.
  */
-export function convolutionFilterGradient(
-  geometry: usize,
+export function scatterPixels(
   x: usize,
-  dy: usize,
-  parts: usize,
-  filters: i32,
-  positions: i32,
-  segment: i32,
+  y: usize,
+  channels: i32,
+  rows: i32,
+  columns: i32,
+  step: i32,
+  down: i32,
+  whole: i32,
   start: i32,
   end: i32,
-  first: i32,
-  past: i32,
-  panels: usize,
-  scratch: usize,
 ): void {
-  look(geometry);
-  const row = (<usize>filters) << 2;
-  const part = <usize>(tapsY * tapsX * channels) * row;
-  for (let s = start; s < end; s++)
-    addPositions(
-      x,
-      dy,
-      parts + <usize>s * part,
-      row,
-      s * segment,
-      min(positions, (s + 1) * segment),
-      first,
-      past,
-      panels,
-      scratch,
-    );
-}
-
-function addPositions(
-  x: usize,
-  dy: usize,
-  dw: usize,
-  row: usize,
-  start: i32,
-  end: i32,
-  first: i32,
-  past: i32,
-  panels: usize,
-  scratch: usize,
-): void {
-  const filters = <i32>(row >> 2);
-  const edge = scratch + ((BLOCK_ROWS * DEPTH) << 2);
-  for (let p = start; p < end; p += DEPTH) {
-    const steps = min(DEPTH, end - p);
-    packColumns(dy + <usize>p * row, panels, steps, filters, filters, false, 0, steps);
-    for (let i = first; i < past; i += BLOCK_ROWS) {
-      const count = min(BLOCK_ROWS, past - i);
-      let to = scratch;
-      for (let r = 0; r < count; r += ROWS) {
-        packValues(x, p, steps, i + r, min(ROWS, count - r), to);
-        to += <usize>steps * 24;
-      }
-      block(scratch, count, panels, (<usize>steps) << 5, filters, steps, dw + <usize>i * row, row, edge, p > start);
+  const pixel = (<usize>channels) << 2;
+  let from = x + <usize>(start * columns) * pixel;
+  for (let line = start; line < end; line++) {
+    let to = y + <usize>((line / rows) * whole + (line % rows) * down) * pixel;
+    for (let column = 0; column < columns; column++) {
+      let c: usize = 0;
+      for (; c + 16 <= pixel; c += 16) v128.store(to + c, v128.load(from + c));
+      for (; c < pixel; c += 4) store<f32>(to + c, load<f32>(from + c));
+      from += pixel;
+      to += <usize>step * pixel;
     }
   }
 }

@@ -61,6 +61,45 @@ export function minimum(a: usize, b: usize, y: usize, size: i32): void {
   }
 }
 
+/** y = a + b. */
+export function add(a: usize, b: usize, y: usize, size: i32): void {
+  const end = y + ((<usize>size) << 2);
+  for (; y + 16 <= end; y += 16) {
+    v128.store(y, f32x4.add(v128.load(a), v128.load(b)));
+    a += 16;
+    b += 16;
+  }
+  for (; y < end; y += 4) {
+    store<f32>(y, load<f32>(a) + load<f32>(b));
+    a += 4;
+    b += 4;
+  }
+}
+
+/** y = a · b. */
+export function multiply(a: usize, b: usize, y: usize, size: i32): void {
+  const end = y + ((<usize>size) << 2);
+  for (; y + 16 <= end; y += 16) {
+    v128.store(y, f32x4.mul(v128.load(a), v128.load(b)));
+    a += 16;
+    b += 16;
+  }
+  for (; y < end; y += 4) {
+    store<f32>(y, load<f32>(a) * load<f32>(b));
+    a += 4;
+    b += 4;
+  }
+}
+
+/** y = x + bias for each of `rows` rows of x[rows, columns]. */
+export function addBias(x: usize, bias: usize, y: usize, rows: i32, columns: i32): void {
+  for (let row = 0; row < rows; row++) {
+    add(x, bias, y, columns);
+    x += (<usize>columns) << 2;
+    y += (<usize>columns) << 2;
+  }
+}
+
 /** y = condition ? a : b; the condition has one byte per element, the values any four bytes. */
 export function selectFloats(condition: usize, a: usize, b: usize, y: usize, size: i32): void {
   const end = y + ((<usize>size) << 2);

@@ -2,13 +2,16 @@
  * The companion of tfjs's wasm backend: SIMD kernels for training, on the backend's own memory. AssemblyScript;
  * `npm run build:companion` compiles it. Addresses are bytes, sizes are counts, all data is float32 and row-major.
  */
-export { convolution, convolutionFilterGradient } from './convolution';
-export { depthwise, depthwiseFilterGradient } from './depthwise';
-export { clip, clippedGradient, maximum, minimum, selectFloats } from './elementwise';
+export { convolution, scatterPixels } from './convolution';
+export { depthwise, depthwiseFilterGradient, repeatValues } from './depthwise';
+export { add, addBias, clip, clippedGradient, maximum, minimum, multiply, selectFloats } from './elementwise';
+export { convolutionFilterGradient } from './filter-gradient';
+export { layerNorm, layerNormGradient, layerNormSums } from './layer-norm';
 export { matMul, matMulColumns, packColumns } from './mat-mul';
-export { batchNorm, centredSums } from './norm';
+export { batchNorm, batchNormGradient, centredSums, moments } from './norm';
 export { adam, sgd } from './optimizers';
 export { avgPool, avgPoolGradient, maxPool, maxPoolGradient } from './pool';
+export { bernoulli } from './random';
 export { maxRows, minRows, sumColumns, sumRows } from './reduce';
-export { crossEntropy } from './softmax';
+export { crossEntropy, sparseCrossEntropy } from './softmax';
 export { transpose } from './transpose';

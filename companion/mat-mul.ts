@@ -75,6 +75,44 @@ export function turnFour(from: usize, fromPitch: usize, to: usize, toPitch: usiz
   v128.store(to + 3 * toPitch, v128.shuffle<f64>(c, d, 1, 3));
 }
 
+/** Packs `depth` values from each of six places as a panel [depth, 6]. */
+export function packSix(p0: usize, p1: usize, p2: usize, p3: usize, p4: usize, p5: usize, to: usize, depth: i32): void {
+  let at: usize = 0;
+  const end = (<usize>depth) << 2;
+  for (; at + 16 <= end; at += 16) {
+    const r0 = v128.load(p0 + at);
+    const r1 = v128.load(p1 + at);
+    const r2 = v128.load(p2 + at);
+    const r3 = v128.load(p3 + at);
+    const r4 = v128.load(p4 + at);
+    const r5 = v128.load(p5 + at);
+    let a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+    let b = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+    let c = v128.shuffle<f32>(r4, r5, 0, 4, 1, 5);
+    v128.store(to, v128.shuffle<f64>(a, b, 0, 2));
+    v128.store_lane<i64>(to, c, 0, 16);
+    v128.store(to, v128.shuffle<f64>(a, b, 1, 3), 24);
+    v128.store_lane<i64>(to, c, 1, 40);
+    a = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+    b = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+    c = v128.shuffle<f32>(r4, r5, 2, 6, 3, 7);
+    v128.store(to, v128.shuffle<f64>(a, b, 0, 2), 48);
+    v128.store_lane<i64>(to, c, 0, 64);
+    v128.store(to, v128.shuffle<f64>(a, b, 1, 3), 72);
+    v128.store_lane<i64>(to, c, 1, 88);
+    to += 96;
+  }
+  for (; at < end; at += 4) {
+    store<f32>(to, load<f32>(p0 + at));
+    store<f32>(to, load<f32>(p1 + at), 4);
+    store<f32>(to, load<f32>(p2 + at), 8);
+    store<f32>(to, load<f32>(p3 + at), 12);
+    store<f32>(to, load<f32>(p4 + at), 16);
+    store<f32>(to, load<f32>(p5 + at), 20);
+    to += 24;
+  }
+}
+
 /** Packs `height` ≤ 6 rows of A as one panel [depth, 6]. `across` and `down`: bytes to the next step and row. */
 function packRows(from: usize, to: usize, depth: i32, height: i32, across: usize, down: usize): void {
   if (height === ROWS && down === 4) {
@@ -87,16 +125,7 @@ function packRows(from: usize, to: usize, depth: i32, height: i32, across: usize
     return;
   }
   if (height === ROWS) {
-    for (let k = 0; k < depth; k++) {
-      store<f32>(to, load<f32>(from));
-      store<f32>(to, load<f32>(from + down), 4);
-      store<f32>(to, load<f32>(from + 2 * down), 8);
-      store<f32>(to, load<f32>(from + 3 * down), 12);
-      store<f32>(to, load<f32>(from + 4 * down), 16);
-      store<f32>(to, load<f32>(from + 5 * down), 20);
-      from += across;
-      to += 24;
-    }
+    packSix(from, from + down, from + 2 * down, from + 3 * down, from + 4 * down, from + 5 * down, to, depth);
     return;
   }
   for (let k = 0; k < depth; k++) {

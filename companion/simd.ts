@@ -19,3 +19,12 @@ export function lower(x: v128): v128 {
 export function upper(x: v128): v128 {
   return f64x2.promote_low_f32x4(v128.shuffle<f64>(x, x, 1, 0));
 }
+
+/** Rows that are added up in single precision before their sum goes into a double. */
+export const SHORT: i32 = 16;
+
+/** Adds four values to four doubles. */
+export function addTo(sums: usize, values: v128): void {
+  v128.store(sums, f64x2.add(v128.load(sums), lower(values)));
+  v128.store(sums, f64x2.add(v128.load(sums, 16), upper(values)), 16);
+}

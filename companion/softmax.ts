@@ -24,9 +24,17 @@ function exponential(x: v128): v128 {
 
 /**
  * For each of `rows` rows of logits x and targets t [rows, classes]: gradient = softmax(x) · Σ t - t, and to `parts` three
- * doubles, Σ exp(x - max), Σ t · (x - max) and Σ t, of which the loss is made.
+ * doubles, Σ exp(x - max), Σ t · (x - max) and Σ t, of which the loss is made. `whole`: gradient = softmax(x) - t.
  */
-export function crossEntropy(x: usize, t: usize, gradient: usize, parts: usize, rows: i32, classes: i32): void {
+export function crossEntropy(
+  x: usize,
+  t: usize,
+  gradient: usize,
+  parts: usize,
+  rows: i32,
+  classes: i32,
+  whole: bool,
+): void {
   const size = (<usize>classes) << 2;
   for (let row = 0; row < rows; row++) {
     let largest: f32 = -Infinity;
@@ -47,7 +55,7 @@ export function crossEntropy(x: usize, t: usize, gradient: usize, parts: usize, 
         dot += target * <f64>(load<f32>(x + c + i) - largest);
       }
     }
-    const scale = <f32>(mass / sum);
+    const scale = <f32>((whole ? 1 : mass) / sum);
     for (let c: usize = 0; c < size; c += 4)
       store<f32>(gradient + c, load<f32>(gradient + c) * scale - load<f32>(t + c));
     store<f64>(parts, sum);
@@ -55,6 +63,46 @@ export function crossEntropy(x: usize, t: usize, gradient: usize, parts: usize, 
     store<f64>(parts, mass, 16);
     x += size;
     t += size;
+    gradient += size;
+    parts += 24;
+  }
+}
+
+/** The same of class numbers: gradient = softmax(x), less 1 at the label. A label that is no class has neither part nor place. */
+export function sparseCrossEntropy(
+  x: usize,
+  labels: usize,
+  gradient: usize,
+  parts: usize,
+  rows: i32,
+  classes: i32,
+): void {
+  const size = (<usize>classes) << 2;
+  for (let row = 0; row < rows; row++) {
+    let largest: f32 = -Infinity;
+    for (let c: usize = 0; c < size; c += 4) largest = max<f32>(largest, load<f32>(x + c));
+    let sum: f64 = 0;
+    for (let c: usize = 0; c < size; c += 16) {
+      const left = min<usize>(16, size - c);
+      let value = exponential(f32x4.sub(some(x + c, left, largest), f32x4.splat(largest)));
+      for (let i: usize = 0; i < left; i += 4) {
+        const one = f32x4.extract_lane(value, 0);
+        value = v128.shuffle<f32>(value, value, 1, 2, 3, 0);
+        store<f32>(gradient + c + i, one);
+        sum += <f64>one;
+      }
+    }
+    const scale = <f32>(1 / sum);
+    for (let c: usize = 0; c < size; c += 4) store<f32>(gradient + c, load<f32>(gradient + c) * scale);
+    const label = load<i32>(labels);
+    const known = label >= 0 && label < classes;
+    const place = known ? (<usize>label) << 2 : 0;
+    if (known) store<f32>(gradient + place, load<f32>(gradient + place) - 1);
+    store<f64>(parts, sum);
+    store<f64>(parts, known ? <f64>(load<f32>(x + place) - largest) : 0, 8);
+    store<f64>(parts, known ? 1 : 0, 16);
+    x += size;
+    labels += 4;
     gradient += size;
     parts += 24;
   }

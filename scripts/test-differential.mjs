@@ -8,7 +8,16 @@ import os from 'node:os';
 import path from 'node:path';
 
 const LEAST = 2000;
-const FILES = ['differential', 'cross-entropy', 'convolution', 'gather', 'mat-mul', 'companion'];
+const FILES = [
+  'differential',
+  'cross-entropy',
+  'normalisation',
+  'masks',
+  'convolution',
+  'gather',
+  'mat-mul',
+  'companion',
+];
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'kelvin-differential-'));
 for (const level of ['composed', 'simd', 'relaxed', 'threads']) {

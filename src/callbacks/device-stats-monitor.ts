@@ -28,6 +28,7 @@ const MEGABYTE = 1e6;
  * ```
  */
 export class DeviceStatsMonitor implements Callback {
+  readonly metricNames = ['device/*'] as const;
   readonly #cpu: boolean;
   #lastUsage: NodeJS.CpuUsage | undefined;
   #lastTime = 0;

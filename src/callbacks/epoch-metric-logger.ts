@@ -6,7 +6,7 @@ import { EpochMetric } from '../metrics/epoch.ts';
 import { labelsOf, logitsOf } from './classified.ts';
 
 /** Metrics by name; those with a number per class are logged as `name/0`, `name/1`, … */
-export type NamedMetrics = Readonly<Record<string, EpochMetric<number | readonly number[]>>>;
+export type NamedMetrics<N extends string = string> = Readonly<Record<N, EpochMetric<number | readonly number[]>>>;
 
 /**
  * Feeds metrics with the batches of validation and test, and logs them at the end as `val_name` and `test_name`. A value
@@ -24,10 +24,11 @@ export type NamedMetrics = Readonly<Record<string, EpochMetric<number | readonly
  * });
  * ```
  */
-export class EpochMetricLogger implements Callback {
+export class EpochMetricLogger<N extends string = string> implements Callback {
+  readonly metricNames: readonly (`val_${N}` | `val_${N}/*`)[];
   readonly #metrics: NamedMetrics;
 
-  constructor(metrics: NamedMetrics) {
+  constructor(metrics: NamedMetrics<N>) {
     for (const [name, metric] of Object.entries(metrics ?? { metrics })) {
       if (metric instanceof EpochMetric) continue;
       throw new ConfigError(`EpochMetricLogger: \`${name}\``, {
@@ -37,6 +38,8 @@ export class EpochMetricLogger implements Callback {
       });
     }
     this.#metrics = metrics;
+    const names = Object.keys(metrics) as N[];
+    this.metricNames = names.flatMap((name) => [`val_${name}` as const, `val_${name}/*` as const]);
   }
 
   onValidationStart(): void {

@@ -1,15 +1,11 @@
 /** Callbacks behind event filters, and callbacks made of a filter, a hook and a function. */
 import type { Callback, ModuleView, TrainerView } from '../core/contracts.ts';
-import { type HookArgs, type HookName, type HookReturn, hookMethod } from '../core/hooks.ts';
+import { type HookArgs, type HookFunctionOf, type HookName, type HookReturn, hookMethod } from '../core/hooks.ts';
 import { unknownOption } from '../core/options.ts';
 import { compileFilter, type EventCount, type EventFilter, FILTERED_HOOKS } from './event-filter.ts';
 
 /** What is called at a hook: as a callback's method, with trainer and module in front. */
-export type HookFunction<K extends HookName> = (
-  trainer: TrainerView,
-  module: ModuleView,
-  ...args: HookArgs<K>
-) => HookReturn<K>;
+export type HookFunction<K extends HookName> = HookFunctionOf<TrainerView, ModuleView, HookArgs<K>, HookReturn<K>>;
 
 type Method = (...args: unknown[]) => unknown;
 

@@ -6,11 +6,11 @@ import * as tf from '../core/tf.ts';
 import { rowIsDue } from './log-rows.ts';
 
 /** Options of {@link GradientNormMonitor}. */
-export interface GradientNormMonitorOptions {
+export interface GradientNormMonitorOptions<P extends string = string> {
   /** Log the norm of each layer, too. Default `true`. */
   perLayer?: boolean | undefined;
   /** What the names begin with. Default `'grad_norm'`. */
-  prefix?: string | undefined;
+  prefix?: P | undefined;
 }
 
 const schema = z.strictObject({ perLayer: flag().default(true), prefix: text().default('grad_norm') });
@@ -26,11 +26,14 @@ const schema = z.strictObject({ perLayer: flag().default(true), prefix: text().d
  * new Trainer({ callbacks: new GradientNormMonitor({ perLayer: false }) })
  * ```
  */
-export class GradientNormMonitor implements Callback {
+export class GradientNormMonitor<const P extends string = 'grad_norm'> implements Callback {
+  readonly metricNames: readonly (`${P}/total` | `${P}/*`)[];
   readonly #options: z.output<typeof schema>;
 
-  constructor(options: GradientNormMonitorOptions = {}) {
+  constructor(options: GradientNormMonitorOptions<P> = {}) {
     this.#options = parseOptions('GradientNormMonitor', schema, options);
+    const prefix = this.#options.prefix as P;
+    this.metricNames = [this.#options.perLayer ? `${prefix}/*` : `${prefix}/total`];
   }
 
   onBeforeOptimizerStep(trainer: TrainerView, module: ModuleView, _: OptimizerLike, gradients: Gradients): void {

@@ -5,9 +5,11 @@ import { type CallbackHooks, HOOK_NAMES, HOOKS, hookMethod } from '../core/hooks
 import { unknownOption } from '../core/options.ts';
 
 /** The hooks of a {@link LambdaCallback}: functions by hook name, each with trainer and module in front. */
-export type LambdaHooks = CallbackHooks<TrainerView, ModuleView>;
+export type LambdaHooks<B = unknown> = CallbackHooks<TrainerView, ModuleView, B>;
 
-export interface LambdaCallback extends LambdaHooks {}
+export interface LambdaCallback<B = unknown, N extends string = never> extends LambdaHooks<B> {
+  readonly metricNames?: readonly N[];
+}
 
 /**
  * A callback from functions. A plain object does the same; this one refuses names that are no hooks.
@@ -21,14 +23,15 @@ export interface LambdaCallback extends LambdaHooks {}
  * ```
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the hooks exist on the type alone until they are given
-export class LambdaCallback implements Callback {
-  constructor(hooks: LambdaHooks) {
+export class LambdaCallback<B = unknown, const N extends string = never> implements Callback<B> {
+  /** @param hooks the hooks, and in `metricNames` the metrics that they log, where a monitor is to find them */
+  constructor({ metricNames, ...hooks }: LambdaHooks<B> & { metricNames?: readonly N[] | undefined }) {
     const known: string[] = HOOK_NAMES.filter((name) => HOOKS[name].receivers !== 'M').map(hookMethod);
     for (const [name, hook] of Object.entries(hooks)) {
       if (!known.includes(name)) throw unknownOption('LambdaCallback', name, known);
       if (hook !== undefined && typeof hook !== 'function') throw notAFunction(name, hook);
     }
-    Object.assign(this, hooks);
+    Object.assign(this, hooks, metricNames && { metricNames });
   }
 }
 

@@ -2,26 +2,29 @@
 import { z } from 'zod';
 import type { Callback, ModuleView, TrainerView } from '../core/contracts.ts';
 import { DataError } from '../core/errors.ts';
-import { anyThat, oneOf, parseOptions, positiveNumber } from '../core/options.ts';
+import { anyThat, oneOf, parseOptions, positiveNumber, text } from '../core/options.ts';
 import { disposeTensors, keepTensors, visitTensors } from '../core/tensors.ts';
 
 /** What the steps of an epoch returned: a list per loader, in it what each batch came to. */
 export type CollectedOutputs<O = unknown> = readonly (readonly O[])[];
 
 /** Options of {@link OutputCollector}. */
-export interface OutputCollectorOptions {
+export interface OutputCollectorOptions<N extends string = string> {
   /** Called when all batches are through, and awaited. The tensors are gone afterwards; `module.log` works here. */
   onEpochEnd: (outputs: CollectedOutputs, trainer: TrainerView, module: ModuleView) => void | Promise<void>;
   /** Whose outputs. Default `'validation'`. */
   stage?: 'validation' | 'test' | undefined;
   /** How much the tensors may take, in MiB. Default 64. */
   maxMegabytes?: number | undefined;
+  /** The metrics that `onEpochEnd` logs, where a monitor is to find them. */
+  metricNames?: readonly N[] | undefined;
 }
 
 const schema = z.strictObject({
   onEpochEnd: anyThat<OutputCollectorOptions['onEpochEnd']>('a function', (value) => typeof value === 'function'),
   stage: oneOf('validation', 'test').default('validation'),
   maxMegabytes: positiveNumber().default(64),
+  metricNames: z.array(text()).readonly().optional(),
 });
 
 const MIB = 2 ** 20;
@@ -41,13 +44,15 @@ const MIB = 2 ** 20;
  * });
  * ```
  */
-export class OutputCollector implements Callback {
+export class OutputCollector<const N extends string = never> implements Callback {
+  readonly metricNames: readonly N[] | undefined;
   readonly #options: z.output<typeof schema>;
   #outputs: unknown[][] = [];
   #bytes = 0;
 
-  constructor(options: OutputCollectorOptions) {
+  constructor(options: OutputCollectorOptions<N>) {
     this.#options = parseOptions('OutputCollector', schema, options);
+    this.metricNames = this.#options.metricNames as readonly N[] | undefined;
   }
 
   onValidationStart(): void {

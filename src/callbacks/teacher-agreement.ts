@@ -7,9 +7,9 @@ import * as tf from '../core/tf.ts';
 import { labelled, logitsOf } from './classified.ts';
 
 /** Options of {@link TeacherAgreement}. */
-export interface TeacherAgreementOptions {
+export interface TeacherAgreementOptions<M extends string = string> {
   /** The name of the metric. Default `'val_teacher_agreement'`. */
-  metric?: string | undefined;
+  metric?: M | undefined;
 }
 
 const schema = z.strictObject({ metric: text().default('val_teacher_agreement') });
@@ -30,11 +30,13 @@ interface HasTeacher {
  * new Trainer({ callbacks: [new TeacherAgreement(), new TemperatureCallback({ schedule: 'cosine' })] });
  * ```
  */
-export class TeacherAgreement implements Callback {
-  readonly #metric: string;
+export class TeacherAgreement<const M extends string = 'val_teacher_agreement'> implements Callback {
+  readonly metricNames: readonly M[];
+  readonly #metric: M;
 
-  constructor(options: TeacherAgreementOptions = {}) {
-    this.#metric = parseOptions('TeacherAgreement', schema, options).metric;
+  constructor(options: TeacherAgreementOptions<M> = {}) {
+    this.#metric = parseOptions('TeacherAgreement', schema, options).metric as M;
+    this.metricNames = [this.#metric];
   }
 
   onValidationStart(_trainer: TrainerView, module: ModuleView): void {

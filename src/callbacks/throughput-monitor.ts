@@ -41,6 +41,7 @@ interface Mark {
  * ```
  */
 export class ThroughputMonitor implements Callback {
+  readonly metricNames = ['throughput/*'] as const;
   readonly #windowSize: number;
   readonly #batchSize: (batch: never) => number;
   readonly #clock: () => number;

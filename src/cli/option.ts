@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { type BatchLimit, isBatchLimit, isTimeSpan, type TimeSpan } from '../core/duration.ts';
-import { anyThat, numberBetween, oneOf, positiveNumber, text, wholeNumber } from '../core/options.ts';
+import { anyThat, countIn, numberBetween, oneOf, positiveNumber, text, wholeNumber } from '../core/options.ts';
 
 /** An option that gives a `T`. */
 export interface OptionSpec<T = unknown> {
@@ -65,6 +65,8 @@ function kind<T>(schema: z.ZodType<T>, read: (given: string) => unknown, value: 
 
 /** A whole number of at least `min`. */
 export const count = (min = 0) => kind<number>(wholeNumber(min), numeric, '<n>');
+/** A whole number of at least `min`, also with its unit: `3` or `3ep`. */
+export const countOf = (unit: 'ep' | 'st', min = 0) => kind<number>(countIn(unit, min), numeric, '<n>');
 /** A number within bounds. */
 export const between = (min: number, max: number) => kind<number>(numberBetween(min, max), numeric, '<x>');
 /** A number above 0. */

@@ -6,6 +6,7 @@ import {
   choice,
   choices,
   count,
+  countOf,
   flag,
   flagOrPath,
   interval,
@@ -34,30 +35,6 @@ export const GENERAL = group({
     }),
     seed: count()('make the run repeatable', { defaultText: 'another run each time' }),
     progress: switchOff('show no progress bars'),
-  },
-});
-
-/** What `kelvin board` takes. */
-export const BOARD = group({
-  title: 'Board:',
-  section: undefined,
-  options: {
-    dir: path('directory above the runs', { default: 'runs' }),
-    port: count()('port to listen on; 0 takes any', { default: 6006 }),
-    python: words('the Python that may have TensorBoard', { value: '<command>', default: 'python3' }),
-    builtin: flag("show Kelvin's own page even where there is TensorBoard"),
-  },
-});
-
-/** What `kelvin native` takes. */
-export const NATIVE = group({
-  title: 'Native engine:',
-  section: undefined,
-  options: {
-    action: choice(['install', 'status', 'remove'])('what to do', { value: '<action>' }),
-    gpu: flag("TensorFlow with CUDA and NVIDIA's libraries (some 8 GB)"),
-    wheel: path('a wheel of tensorflow-cpu that is here already', { defaultText: 'pip downloads it' }),
-    python: words('the Python whose pip downloads', { value: '<command>', defaultText: 'python3' }),
   },
 });
 
@@ -128,8 +105,8 @@ export const TRAINER = group({
   title: 'Training:',
   section: 'trainer',
   options: {
-    maxEpochs: count(1)('epochs to train', { default: 10 }),
-    maxSteps: count(1)('optimizer steps after which to stop', { defaultText: 'no limit' }),
+    maxEpochs: countOf('ep', 1)('epochs to train', { default: 10 }),
+    maxSteps: countOf('st', 1)('optimizer steps after which to stop', { defaultText: 'no limit' }),
     maxTime: time('time after which to stop, such as 30min', { defaultText: 'no limit' }),
     gradientClipVal: positive('clip gradients to this norm', { defaultText: 'no clipping' }),
     gradientClipAlgorithm: choice(['norm', 'value'])('clip by norm or by value', { default: 'norm' }),
@@ -138,8 +115,19 @@ export const TRAINER = group({
     limitValBatches: limit('validation batches: a count or a percentage', { default: '100%' }),
     valCheckInterval: interval('validate after so many training batches, or so much time', { default: '100%' }),
     checkValEveryNEpoch: count(1)('validate every n epochs', { default: 1 }),
-    logEveryNSteps: count()('log a row every n steps', { default: 50 }),
+    logEveryNSteps: countOf('st')('log a row every n steps', { default: 50 }),
     fastDevRun: flag('run one batch of everything, log and save nothing: does it work at all?'),
+  },
+});
+
+/** What every command takes that runs a module. */
+export const PROFILING = group({
+  title: GENERAL.title,
+  section: 'trainer',
+  options: {
+    profiler: choice(['simple', 'chrome'])('measure what takes how long: as a table, or as a time line for Perfetto', {
+      defaultText: 'measure nothing',
+    }),
   },
 });
 
@@ -196,7 +184,7 @@ export const DISTILLATION = group({
     }),
     teacherHidden: sizes('hidden layers of a teacher that is trained first (mlp)', { default: [400, 400] }),
     teacherChannels: sizes('channels of a teacher that is trained first (cnn, depthwise)', { default: [32, 64] }),
-    teacherEpochs: count(1)('epochs of a teacher that is trained first', { default: 10 }),
+    teacherEpochs: countOf('ep', 1)('epochs of a teacher that is trained first', { default: 10 }),
     temperature: positive('softens the answers of teacher and student', { default: 6 }),
     temperatureSchedule: choice(['constant', 'linear', 'cosine', 'step'])(
       'how the temperature goes down to 1 over the epochs',
@@ -234,6 +222,7 @@ export const ALL_GROUPS: readonly OptionGroup[] = [
   MODULE,
   MODEL,
   TRAINER,
+  PROFILING,
   OUTPUT,
   RESUME,
   EVALUATION,

@@ -6,21 +6,21 @@ import { EXIT, type ExitCode, exitWith } from './exit.ts';
 import type { Io } from './io.ts';
 import type { OptionGroup } from './option.ts';
 import {
-  BOARD,
   DATA,
   DISTILLATION,
   EVALUATION,
   GENERAL,
   MODEL,
   MODULE,
-  NATIVE,
   OUTPUT,
   PREDICTIONS,
+  PROFILING,
   RESUME,
   RESUME_DISTILLATION,
   SUMMARY,
   TRAINER,
 } from './options.ts';
+import { BOARD, NATIVE } from './tool-options.ts';
 
 const define = <const G extends readonly OptionGroup[]>(spec: CommandSpec<G>): CommandSpec<G> => spec;
 
@@ -28,7 +28,7 @@ const define = <const G extends readonly OptionGroup[]>(spec: CommandSpec<G>): C
 const fit = define({
   name: 'fit',
   about: 'Train a model, with checkpoints and TensorBoard files.',
-  groups: [DATA, MODEL, MODULE, TRAINER, OUTPUT, RESUME, GENERAL],
+  groups: [DATA, MODEL, MODULE, TRAINER, OUTPUT, RESUME, PROFILING, GENERAL],
   examples: [
     'kelvin fit',
     'kelvin fit --data digits --hidden 800,800 --dropout 0.3 --max-epochs 20',
@@ -38,10 +38,18 @@ const fit = define({
   run: async (settings, context) => (await import('./commands/fit.ts')).fit(settings, context),
 });
 
+const check = define({
+  name: 'check',
+  about: 'Try a training without doing it: shapes, metrics, steps, mistakes.',
+  groups: [DATA, MODEL, MODULE, TRAINER, OUTPUT, GENERAL],
+  examples: ['kelvin check --data digits --hidden 800,800', 'kelvin check --module ./my-model.js --config run.yaml'],
+  run: async (settings, context) => (await import('./commands/check.ts')).check(settings, context),
+});
+
 const validate = define({
   name: 'validate',
   about: 'Measure a checkpoint on the validation images.',
-  groups: [EVALUATION, DATA, MODULE, GENERAL],
+  groups: [EVALUATION, DATA, MODULE, PROFILING, GENERAL],
   examples: ['kelvin validate --ckpt runs/fit/version_0/checkpoints/last.ckpt'],
   run: async (settings, context) => (await import('./commands/evaluate.ts')).evaluate('validate', settings, context),
 });
@@ -49,7 +57,7 @@ const validate = define({
 const test = define({
   name: 'test',
   about: 'Measure a checkpoint on the test images.',
-  groups: [EVALUATION, DATA, MODULE, GENERAL],
+  groups: [EVALUATION, DATA, MODULE, PROFILING, GENERAL],
   examples: ['kelvin test --ckpt runs/fit/version_0/checkpoints/last.ckpt'],
   run: async (settings, context) => (await import('./commands/evaluate.ts')).evaluate('test', settings, context),
 });
@@ -57,7 +65,7 @@ const test = define({
 const predict = define({
   name: 'predict',
   about: 'Predict the test images with a checkpoint, as csv.',
-  groups: [PREDICTIONS, EVALUATION, DATA, MODULE, GENERAL],
+  groups: [PREDICTIONS, EVALUATION, DATA, MODULE, PROFILING, GENERAL],
   examples: ['kelvin predict --ckpt runs/fit/version_0/checkpoints/last.ckpt --out predictions.csv'],
   run: async (settings, context) => (await import('./commands/predict.ts')).predict(settings, context),
 });
@@ -65,7 +73,7 @@ const predict = define({
 const distill = define({
   name: 'distill',
   about: 'Train a small student from a large teacher, and compare the two.',
-  groups: [DISTILLATION, DATA, MODEL, TRAINER, OUTPUT, RESUME_DISTILLATION, GENERAL],
+  groups: [DISTILLATION, DATA, MODEL, TRAINER, OUTPUT, RESUME_DISTILLATION, PROFILING, GENERAL],
   defaults: { hidden: [48], learningRate: 2e-3, maxEpochs: 20 },
   examples: [
     'kelvin distill --teacher runs/fit/version_0/checkpoints/last.ckpt --hidden 32',
@@ -132,7 +140,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
       'after',
       '\nStart here:\n  $ kelvin devices\n  $ kelvin fit --data digits\n  $ kelvin <command> --help',
     );
-  for (const build of [fit, validate, test, predict, distill, devices, native, summary, board]) {
+  for (const build of [fit, check, validate, test, predict, distill, devices, native, summary, board]) {
     program.addCommand(buildCommand(build as unknown as CommandSpec<readonly OptionGroup[]>, io, onExit));
   }
   for (const each of [program, ...program.commands]) {

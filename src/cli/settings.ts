@@ -1,21 +1,21 @@
 /** The types of the commands' settings, made from the options. */
 import type { SettingsOf } from './option.ts';
 import type {
-  BOARD,
   DATA,
   DISTILLATION,
   EVALUATION,
   GENERAL,
   MODEL,
   MODULE,
-  NATIVE,
   OUTPUT,
   PREDICTIONS,
+  PROFILING,
   RESUME,
   RESUME_DISTILLATION,
   SUMMARY,
   TRAINER,
 } from './options.ts';
+import type { BOARD, NATIVE } from './tool-options.ts';
 
 export type BoardSettings = SettingsOf<readonly [typeof BOARD]>;
 export type NativeSettings = SettingsOf<readonly [typeof NATIVE]>;
@@ -25,6 +25,7 @@ export type ModelSettings = SettingsOf<readonly [typeof MODEL]>;
 /** `hparams` is a list of `key=value`. */
 export type ModuleSettings = SettingsOf<readonly [typeof MODULE]>;
 export type TrainerSettings = SettingsOf<readonly [typeof TRAINER]>;
+export type ProfilingSettings = SettingsOf<readonly [typeof PROFILING]>;
 export type OutputSettings = SettingsOf<readonly [typeof OUTPUT]>;
 export type ResumeSettings = SettingsOf<readonly [typeof RESUME]>;
 export type EvaluationSettings = SettingsOf<readonly [typeof EVALUATION]>;

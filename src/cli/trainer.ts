@@ -3,13 +3,21 @@ import { ModelCheckpoint } from '../callbacks/model-checkpoint.ts';
 import { ModelSummary } from '../callbacks/model-summary.ts';
 import { ProgressBar } from '../callbacks/progress-bar.ts';
 import type { Callback, Metrics } from '../core/contracts.ts';
+import type { ProfilerLike } from '../core/profiling.ts';
 import { formatTable } from '../core/table.ts';
 import { TensorBoardLogger } from '../loggers/tensorboard-logger.ts';
+import { ChromeTraceProfiler, SimpleProfiler } from '../profilers/index.ts';
 import type { FitResult } from '../trainer/run-fit.ts';
 import { Trainer } from '../trainer/trainer.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { type Io, note, say } from './io.ts';
-import type { EvaluationSettings, GeneralSettings, OutputSettings, TrainerSettings } from './settings.ts';
+import type {
+  EvaluationSettings,
+  GeneralSettings,
+  OutputSettings,
+  ProfilingSettings,
+  TrainerSettings,
+} from './settings.ts';
 
 /** A trainer to train with, and the callback that knows where the checkpoints are. */
 export interface Training {
@@ -29,7 +37,7 @@ export interface TrainingPlan {
 
 /** Makes the trainer of `fit` and `distill`. */
 export function makeTraining(
-  settings: TrainerSettings & OutputSettings & GeneralSettings,
+  settings: TrainerSettings & OutputSettings & GeneralSettings & Partial<ProfilingSettings>, // a dry run has none
   { name, monitor, callbacks = [] }: TrainingPlan,
   io: Io,
 ): Training {
@@ -51,6 +59,7 @@ export function makeTraining(
     checkValEveryNEpoch,
     logEveryNSteps,
     fastDevRun: settings.fastDevRun,
+    profiler: makeProfiler(settings.profiler, io),
     logger,
     callbacks: [new ModelSummary({ stream: io.stderr }), ...progressBar(settings, io), checkpoints, ...callbacks],
     enableProgressBar: settings.progress,
@@ -59,9 +68,10 @@ export function makeTraining(
 }
 
 /** Makes the trainer of `validate`, `test` and `predict`. */
-export function makeEvaluator(settings: EvaluationSettings & GeneralSettings, io: Io): Trainer {
+export function makeEvaluator(settings: EvaluationSettings & GeneralSettings & ProfilingSettings, io: Io): Trainer {
   const limit = settings.limitTestBatches;
   return new Trainer({
+    profiler: makeProfiler(settings.profiler, io),
     logger: false,
     enableCheckpointing: false,
     enableModelSummary: false,
@@ -71,6 +81,18 @@ export function makeEvaluator(settings: EvaluationSettings & GeneralSettings, io
     limitValBatches: limit,
     limitPredictBatches: limit,
   });
+}
+
+/** The table goes where the bars go: stdout is for results. */
+function makeProfiler(profiler: ProfilingSettings['profiler'], { stderr }: Io): ProfilerLike | false {
+  if (profiler === undefined) return false;
+  return profiler === 'simple' ? new SimpleProfiler({ stream: stderr }) : new ChromeTraceProfiler();
+}
+
+/** Says where the time line is, if one was asked for. */
+export function reportProfile({ profiler }: Trainer, io: Io): void {
+  if (!(profiler instanceof ChromeTraceProfiler) || profiler.path === undefined) return;
+  note(io, `Time line: ${profiler.path}   (open it at https://ui.perfetto.dev)`);
 }
 
 function progressBar({ progress }: GeneralSettings, { stderr }: Io): Callback[] {
@@ -85,6 +107,7 @@ export function reportTraining(
   io: Io,
 ): ExitCode {
   const last = checkpoints.lastModelPath;
+  reportProfile(trainer, io);
   if (result.status === 'interrupted') {
     note(io, 'Interrupted.');
     if (last !== '') note(io, `Saved: ${last}`);

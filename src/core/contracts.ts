@@ -198,18 +198,25 @@ export interface TrainerView {
 }
 
 /**
- * A callback: an object with any of the hooks of the table, called in its order.
+ * A callback: an object with any of the hooks of the table, called in its order. `Callback<Batch>` sees batches of that
+ * type, and modules of the second type argument.
  *
  * @example
  * ```ts
  * const shout: Callback = { onTrainEnd: (trainer) => console.log('done after', trainer.globalStep, 'steps') };
+ * const shapes: Callback<{ x: tf.Tensor }> = { onTrainBatchStart: (_trainer, _module, { x }) => console.log(x.shape) };
  * ```
  */
-export interface Callback<M extends ModuleView = ModuleView> extends CallbackHooks<TrainerView, M> {
+export interface Callback<B = unknown, M extends ModuleView = ModuleView> extends CallbackHooks<TrainerView, M, B> {
   /** Distinguishes two callbacks of one class in a checkpoint. Default: the class name. */
   readonly stateKey?: string | undefined;
   /** `'monitor'`: sees what the module logs at the end of an epoch; `'checkpoint'`: that, and comes last in every hook. */
   readonly role?: 'monitor' | 'checkpoint' | 'progressBar' | 'summary' | undefined;
+  /**
+   * The metrics that it logs, for `trainer.check`, which calls no callbacks: `['val_kappa']`; a name that ends in `*` stands
+   * for all that begin so.
+   */
+  readonly metricNames?: readonly string[] | undefined;
   /** What has to survive a resume. */
   stateDict?(): JsonObject;
   loadStateDict?(state: JsonObject): void;

@@ -11,7 +11,9 @@ export type FusedKernel =
   | 'KelvinClippedGrad'
   | 'KelvinCentredSums'
   | 'KelvinCrossEntropy'
-  | 'KelvinBatchNorm';
+  | 'KelvinSparseCrossEntropy'
+  | 'KelvinBatchNorm'
+  | 'KelvinLayerNorm';
 
 const conditions = new Map<string, () => boolean>();
 let held = 0;

@@ -23,7 +23,7 @@
  *             schedulers of interval 'step'
  *           schedulers of interval 'batch'; after the last batch those of interval 'epoch'
  *           trainBatchEnd > a row for the loggers, when due
- *           after the last batch: trainBatchesEnd
+ *           after the last batch, or the one at which the epoch is broken off: trainBatchesEnd
  *           VALIDATION, when due > schedulers of interval 'validation'
  *         trainEpochEnd; within it, before the checkpoint callbacks: schedulers that wait for a metric, a row for the loggers
  *       trainEnd > fitEnd > teardown
@@ -83,8 +83,14 @@ function hook(
   return { receivers, log, synchronous };
 }
 
-type Evaluated = [outputs: unknown, batch: unknown, batchIdx: number, dataloaderIdx: number];
-type Evaluating = [batch: unknown, batchIdx: number, dataloaderIdx: number];
+declare const batchOfRun: unique symbol;
+/** Stands in the table for the batch of the run, whatever its type. */
+interface Batch {
+  readonly [batchOfRun]: never;
+}
+
+type Evaluated = [outputs: unknown, batch: Batch, batchIdx: number, dataloaderIdx: number];
+type Evaluating = [batch: Batch, batchIdx: number, dataloaderIdx: number];
 
 /** The table. */
 export const HOOKS = {
@@ -94,12 +100,12 @@ export const HOOKS = {
   sanityCheckEnd: hook('C'),
   trainStart: hook('CM', 'perEpoch'),
   trainEpochStart: hook('CM', 'perEpoch'),
-  trainBatchStart: hook<[batch: unknown, batchIdx: number]>('CM', 'perStep'),
+  trainBatchStart: hook<[batch: Batch, batchIdx: number]>('CM', 'perStep'),
   beforeZeroGrad: hook<[optimizer: OptimizerLike]>('CM', 'perStep', { synchronous: true }),
   beforeBackward: hook<[loss: tf.Scalar]>('CM', 'perStep', { synchronous: true }),
   afterBackward: hook('CM', 'perStep'),
   beforeOptimizerStep: hook<[optimizer: OptimizerLike, gradients: Gradients]>('CM', 'perStep'),
-  trainBatchEnd: hook<[outputs: StepOutput, batch: unknown, batchIdx: number]>('CM', 'perStep'),
+  trainBatchEnd: hook<[outputs: StepOutput, batch: Batch, batchIdx: number]>('CM', 'perStep'),
   trainBatchesEnd: hook('CM', 'perEpoch'),
   validationModelEval: hook('M'),
   validationStart: hook('CM', 'perEpoch'),
@@ -138,8 +144,11 @@ export const HOOKS = {
 /** The name of a hook, which is also the name of its event. */
 export type HookName = keyof typeof HOOKS;
 
-/** The arguments of a hook. */
-export type HookArgs<K extends HookName> = (typeof HOOKS)[K] extends HookSpec<infer Args> ? Args : never;
+type WithBatch<Args, B> = { [I in keyof Args]: Args[I] extends Batch ? B : Args[I] };
+
+/** The arguments of a hook, with batches of type `B`. */
+export type HookArgs<K extends HookName, B = unknown> =
+  (typeof HOOKS)[K] extends HookSpec<infer Args> ? Extract<WithBatch<Args, B>, readonly unknown[]> : never;
 
 /** The method that carries a hook: `trainBatchEnd` is `onTrainBatchEnd`; `setup` and `teardown` keep their names. */
 export type HookMethod<K extends HookName> = K extends 'setup' | 'teardown' ? K : `on${Capitalize<K>}`;
@@ -168,13 +177,14 @@ export type ModuleHooks = {
   [K in HookName as HookMethod<ForModule<K>>]?: (...args: HookArgs<ForModule<K>>) => HookReturn<K>;
 };
 
+/** A method, so that who implements it may say more of the module and the batch than is known here. */
+export type HookFunctionOf<T, M, Args extends readonly unknown[], R> = {
+  method(trainer: T, module: M, ...args: Args): R;
+}['method'];
+
 /** The hooks that a callback may implement: as the module's, with the trainer and the module in front. */
-export type CallbackHooks<T, M> = {
-  [K in HookName as HookMethod<ForCallback<K>>]?: (
-    trainer: T,
-    module: M,
-    ...args: HookArgs<ForCallback<K>>
-  ) => HookReturn<K>;
+export type CallbackHooks<T, M, B = unknown> = {
+  [K in HookName as HookMethod<ForCallback<K>>]?: HookFunctionOf<T, M, HookArgs<ForCallback<K>, B>, HookReturn<K>>;
 };
 
 /** The module's other methods, as far as `log()` goes: they follow the rule of the hooks around them. */

@@ -48,7 +48,9 @@ const schema = z.strictObject({
  * await student.net.save('file://student');   // a plain tf.LayersModel
  * ```
  */
-export class DistillationModule extends ImageClassificationModel {
+export class DistillationModule<Own extends string = never> extends ImageClassificationModel<
+  'train_ce_loss' | 'train_kd_loss' | Own
+> {
   /** Private, so that the teacher is in no parameters and no checkpoint. */
   readonly #transfer: KnowledgeTransfer;
   readonly #balancer: StaticLossBalancer;

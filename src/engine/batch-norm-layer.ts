@@ -90,3 +90,25 @@ function normalize(layer: BatchNormLayer, x: tf.Tensor, { forward, backward }: B
   tf.dispose(statistics);
   return y;
 }
+
+/**
+ * The gradients for the input, the scale and the offset, of operations that have gradients themselves, with the batch's own
+ * moments (Ioffe and Szegedy 2015).
+ */
+export function batchNormGradients(
+  { dy, x, scale }: Record<'dy' | 'x' | 'scale', tf.Tensor>,
+  epsilon: number,
+  { mean, variance }: Record<'mean' | 'variance', tf.Tensor> = tf.moments(x, leadingAxes(x)),
+): [tf.Tensor, tf.Tensor, tf.Tensor] {
+  const axes = leadingAxes(x);
+  const inverse = tf.rsqrt(tf.add(variance, epsilon));
+  const normed = tf.mul(tf.sub(x, mean), inverse);
+  const ofScale = tf.sum(tf.mul(dy, normed), axes);
+  const ofOffset = tf.sum(dy, axes);
+  const count = x.size / mean.size;
+  const shared = tf.add(tf.mul(normed, tf.div(ofScale, count)), tf.div(ofOffset, count));
+  return [tf.mul(tf.mul(tf.sub(dy, shared), inverse), scale), ofScale, ofOffset];
+}
+
+/** All axes but that of the channels, the last. */
+export const leadingAxes = (x: tf.Tensor): number[] => Array.from({ length: x.rank - 1 }, (_, i) => i);

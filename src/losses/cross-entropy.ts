@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { DataError } from '../core/errors.ts';
-import { runFused } from '../core/fused.ts';
+import { hasFused, runFused } from '../core/fused.ts';
 import { anyThat, numberBetween, oneOf, parseOptions } from '../core/options.ts';
 import * as tf from '../core/tf.ts';
 import type { LossReduction } from './reduce.ts';
@@ -62,8 +62,8 @@ export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor, options?: Cro
 }
 
 interface Target {
-  /** What the log-probabilities are multiplied by, shape [batch, classes]. */
-  readonly target: tf.Tensor2D;
+  /** What the log-probabilities are multiplied by, shape [batch, classes]; or class numbers, int32 of shape [batch]. */
+  readonly target: tf.Tensor;
   /** The sum of each row, shape [batch, 1]; 1 where every row is a distribution. */
   readonly mass: tf.Tensor2D | undefined;
   /** What a mean divides by. */
@@ -77,6 +77,9 @@ function targetOf(
 ): Target {
   const [batch, classes] = logits.shape;
   const numbers = areClassNumbers('crossEntropy', logits, labels);
+  const plain = numbers && labelSmoothing === 0 && weight === undefined && logits.dtype === 'float32';
+  if (plain && hasFused('KelvinSparseCrossEntropy'))
+    return { target: tf.cast(labels, 'int32'), mass: undefined, divisor: batch };
   const given = (numbers ? tf.oneHot(tf.cast(labels, 'int32'), classes) : labels) as tf.Tensor2D;
   // One-hot rows are made as int32 and cast: the wasm kernel writes integers, whatever dtype it is asked for.
   const hard = tf.cast(given, 'float32');
@@ -120,9 +123,11 @@ interface Losses {
 }
 
 /** By a fused kernel where the engine has one, whose loss and gradient come in one go. `whole`: all rows sum to 1. */
-function lossesOf(logits: tf.Tensor, target: tf.Tensor2D, mass: tf.Tensor2D | undefined): Losses {
+function lossesOf(logits: tf.Tensor, target: tf.Tensor, mass: tf.Tensor2D | undefined): Losses {
   const fused =
-    logits.dtype === 'float32' && runFused('KelvinCrossEntropy', { logits, target }, { whole: mass === undefined });
+    target.rank === 1
+      ? runFused('KelvinSparseCrossEntropy', { logits, labels: target }, {})
+      : logits.dtype === 'float32' && runFused('KelvinCrossEntropy', { logits, target }, { whole: mass === undefined });
   if (fused) {
     const [losses, gradient] = fused as [tf.Tensor, tf.Tensor];
     return { losses, kept: [gradient], slope: ([kept]) => kept as tf.Tensor };

@@ -76,8 +76,12 @@ const schema = z.strictObject({
     .default(['identity']),
 });
 
+/** What {@link ImageClassificationModel} logs. */
+export type ClassifierMetric = 'train_loss' | 'val_loss' | 'val_acc' | 'test_loss' | 'test_acc';
+
 /**
- * Classifies images. Logs `train_loss`, `val_loss`, `val_acc`, `test_loss` and `test_acc`.
+ * Classifies images. Logs `train_loss`, `val_loss`, `val_acc`, `test_loss` and `test_acc`; a subclass that logs more says
+ * so in the type argument: `extends ImageClassificationModel<'val_kappa'>`.
  *
  * @throws ConfigError for wrong options; DataError when a batch does not fit the encoder or a label is out of range
  *
@@ -87,7 +91,10 @@ const schema = z.strictObject({
  * await trainer.fit(model, { train, val });
  * ```
  */
-export class ImageClassificationModel extends LightningModule<ImageBatch> {
+export class ImageClassificationModel<Own extends string = never> extends LightningModule<
+  ImageBatch,
+  ClassifierMetric | Own
+> {
   readonly net: tf.LayersModel;
   readonly classes: number;
   /** The views whose mean `testStep` and `predictStep` take. May be changed. */

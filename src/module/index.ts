@@ -3,6 +3,7 @@ export { type ConvNetOptions, convNet, depthwiseSeparableNet, type MlpOptions, m
 export { LightningDataModule } from './data-module.ts';
 export { Dropout, type DropoutConfig } from './dropout.ts';
 export {
+  type ClassifierMetric,
   type ImageBatch,
   ImageClassificationModel,
   type ImageClassificationOptions,

@@ -41,8 +41,8 @@ export interface LightningModule<B = unknown, M extends string = string> extends
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
 export abstract class LightningModule<B = unknown, M extends string = string> extends ModuleParts {
-  /** The declared metrics, for the compiler alone. */
-  declare readonly '~metrics'?: M;
+  /** The declared metrics, for the compiler alone: a method, so that a subclass may declare more of them. */
+  declare readonly '~metrics'?: { of(name: M): void }['of'];
   /**
    * Set it to `false` to optimize by hand: `trainingStep` then calls {@link optimizers}, {@link manualBackward} and
    * `optimizer.step(gradients)`, and steps the schedulers itself. The trainer neither accumulates nor clips.

@@ -30,7 +30,21 @@ export type WatchedBy<C> = C extends readonly (infer Each)[]
       : never
     : never;
 
+/** The metrics that callbacks say in `metricNames` that they log; `'grad_norm/*'` is every name that begins so. */
+export type LoggedBy<C> = C extends readonly (infer Each)[]
+  ? LoggedBy<Each>
+  : C extends { readonly metricNames?: infer L }
+    ? L extends readonly (infer N extends string)[]
+      ? N extends `${infer Start}*`
+        ? `${Start}${string}`
+        : N
+      : never
+    : never;
+
+/** What is watched and never logged. */
+type Missing<C, M extends string> = Exclude<WatchedBy<C>, MonitorOf<M | LoggedBy<C>>>;
+
 /** What a module must fulfil beside its type so that all callbacks of `C` can find what they watch. */
-export type Watchable<C, M extends string> = [Exclude<WatchedBy<C>, MonitorOf<M>>] extends [never]
+export type Watchable<C, M extends string> = [Missing<C, M>] extends [never]
   ? unknown
-  : { readonly 'a callback watches a metric that the module does not declare': Exclude<WatchedBy<C>, MonitorOf<M>> };
+  : { readonly 'a callback watches a metric that the module does not declare': Missing<C, M> };

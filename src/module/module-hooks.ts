@@ -24,7 +24,7 @@ export interface ModuleHookMethods<B = unknown> {
   /** The gradients are not clipped yet. */
   onBeforeOptimizerStep?(optimizer: OptimizerLike, gradients: Gradients): Done;
   onTrainBatchEnd?(outputs: StepOutput, batch: B, batchIdx: number): Done;
-  /** The last batch of the epoch has been trained on; the validation that follows it is still to come. */
+  /** The epoch's training batches are over; its last validation is still to come. */
   onTrainBatchesEnd?(): Done;
   onValidationModelEval?(): Done;
   onValidationStart?(): Done;

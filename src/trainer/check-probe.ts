@@ -10,8 +10,10 @@ import type {
   TrainerView,
 } from '../core/contracts.ts';
 import { limitedCount } from '../core/duration.ts';
+import { ConfigError } from '../core/errors.ts';
 import { toHost } from '../core/tensors.ts';
 import type * as tf from '../core/tf.ts';
+import { loadersIn, oneShotProblem, rememberPositions } from './check-problems.ts';
 import { type CheckedLoader, type CheckReport, describeTensors } from './check-report.ts';
 import type { ResolvedTrainerOptions } from './options.ts';
 import type { Session } from './session.ts';
@@ -33,6 +35,8 @@ export class CheckProbe implements Callback {
   weights: (readonly [variable: tf.Variable, value: SavedTensor])[] = [];
   plan: Plan = { steps: 0, epochs: 0, validations: 0, schedulers: [] };
   stepped = false;
+  /** Puts the loaders that the run has asked for back to where they were. */
+  restoreLoaders: () => void = () => {};
   readonly #session: () => Session;
   readonly #options: ResolvedTrainerOptions;
   #batches = 0;
@@ -46,6 +50,10 @@ export class CheckProbe implements Callback {
   onFitStart(trainer: TrainerView, module: ModuleView): void {
     this.weights = [...module.namedVariables().values()].map((variable) => [variable, toHost(variable)]);
     const { optimization, train, val } = this.#session();
+    const loaders = [train, ...val].flatMap((source) => loadersIn(source?.loader));
+    const oneShot = oneShotProblem(loaders);
+    if (oneShot !== undefined) throw new ConfigError(oneShot.message, { code: oneShot.code });
+    this.restoreLoaders = rememberPositions(loaders);
     for (const variable of optimization.parameters) this.optimized.add(variable);
     const batches = train?.count ?? 0;
     this.loaders.set('train', { name: 'train', batches, batch: {}, output: {} });

@@ -1,9 +1,7 @@
 /** What a dry run finds fault with. */
-import { monitorOf } from '../callbacks/monitor.ts';
-import type { Callback } from '../core/contracts.ts';
 import { KelvinError, messageOf } from '../core/errors.ts';
-import { nearest } from '../core/options.ts';
 import { isPlainObject } from '../core/tensors.ts';
+import { CombinedLoader } from '../data/combined-loader.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import type { CheckProbe } from './check-probe.ts';
 import type { CheckProblem } from './check-report.ts';
@@ -14,27 +12,13 @@ export function thrown(error: unknown): CheckProblem {
   return { severity: 'error', code, message: messageOf(error), error };
 }
 
-/** Metrics that are watched and never come; names that two stages share. */
-export function metricProblems({ metrics, monitors }: CheckProbe, callbacks: readonly Callback[]): CheckProblem[] {
-  const known = [...new Set([...metrics.train, ...metrics.validate])];
-  const watched = callbacks.flatMap((callback) => {
-    const monitor = monitorOf(callback);
-    return monitor === undefined ? [] : [{ owner: callback.constructor.name, monitor, strict: true }];
-  });
-  const missing = [...watched, ...monitors].filter(({ monitor }) => !known.includes(monitor));
+/** Names of metrics that two stages share. */
+export function sharedNames({ metrics }: CheckProbe): CheckProblem[] {
   const shared = metrics.validate.filter((name) => metrics.train.includes(name));
-  return [
-    ...missing.map(({ owner, monitor, strict }): CheckProblem => {
-      const near = nearest(monitor, known);
-      const hint = near === undefined ? `logged are: ${known.join(', ') || 'none'}` : `did you mean \`${near}\`?`;
-      const message = `${owner} watches \`${monitor}\`, which nobody logs; ${hint}`;
-      return { severity: strict ? 'error' : 'warning', code: 'missing-monitor', message };
-    }),
-    ...shared.map((name): CheckProblem => {
-      const message = `\`${name}\` is logged in training and in validation: who watches it sees the one or the other`;
-      return { severity: 'warning', code: 'shared-metric-name', message };
-    }),
-  ];
+  return shared.map((name): CheckProblem => {
+    const message = `\`${name}\` is logged in training and in validation: who watches it sees the one or the other`;
+    return { severity: 'warning', code: 'shared-metric-name', message };
+  });
 }
 
 /** Parameters of the optimizer that have got no gradient, by their names in the module. */
@@ -60,20 +44,39 @@ export function forgottenProblem({ optimized }: CheckProbe, module: LightningMod
   return [{ severity: 'warning', code: 'parameters-without-optimizer', message }];
 }
 
-/** A generator object among the loaders: to look at its batches would be to use them up. */
-export function oneShotProblem(data: unknown): CheckProblem | undefined {
-  if (!loadersIn(data).some((loader) => typeof (loader as { next?: unknown }).next === 'function')) return undefined;
+/** A loader that can be walked through only once: to look at its batches would be to use them up. */
+export function oneShotProblem(loaders: readonly object[]): CheckProblem | undefined {
+  if (!loaders.some((loader) => typeof (loader as { next?: unknown }).next === 'function')) return undefined;
   const message =
     'a loader can be walked through only once (a generator object): a second epoch would find it empty. ' +
     'Give an object whose [Symbol.iterator] starts anew';
   return { severity: 'error', code: 'one-shot-loader', message };
 }
 
-/** Everything that can be iterated over in what `fit` is given. */
+/** Everything that can be iterated over in what `fit` is given, members of combined loaders included. */
 export function loadersIn(data: unknown): object[] {
   if (typeof data !== 'object' || data === null) return [];
+  if (data instanceof CombinedLoader) return [data, ...loadersIn(data.loaders)];
   const isLoader = !Array.isArray(data) && (Symbol.iterator in data || Symbol.asyncIterator in data);
   if (isLoader) return [data];
   if (Array.isArray(data)) return data.every((item) => loadersIn(item).length > 0) ? data.flatMap(loadersIn) : [];
   return isPlainObject(data) ? Object.values(data).flatMap(loadersIn) : [];
+}
+
+interface Positioned {
+  state(): { epoch: number; batch: number; seed: number };
+  loadState(state: { epoch: number; batch: number; seed: number }): void;
+}
+
+/** Notes where the loaders are. Returns what puts them back there. */
+export function rememberPositions(loaders: readonly object[]): () => void {
+  const positioned = loaders.filter(
+    (loader): loader is Positioned =>
+      typeof (loader as Partial<Positioned>).state === 'function' &&
+      typeof (loader as Partial<Positioned>).loadState === 'function',
+  );
+  const states = positioned.map((loader) => loader.state());
+  return () => {
+    for (const [i, loader] of positioned.entries()) loader.loadState(states[i] as ReturnType<Positioned['state']>);
+  };
 }

@@ -33,7 +33,12 @@ export interface CheckReport {
   readonly ok: boolean;
   readonly loaders: readonly CheckedLoader[];
   /** Names that callbacks can watch, by stage. */
-  readonly metrics: { readonly train: readonly string[]; readonly validate: readonly string[] };
+  readonly metrics: {
+    readonly train: readonly string[];
+    readonly validate: readonly string[];
+    /** What callbacks say that they log; `'grad_norm/*'` stands for all names that begin so. */
+    readonly callbacks: readonly string[];
+  };
   /** Optimizer steps, epochs and validations of the whole fit; `Infinity` where nothing limits them, NaN validations where a clock does. */
   readonly steps: number;
   readonly epochs: number;
@@ -72,10 +77,11 @@ export function checkText(moduleName: string, report: Omit<CheckReport, 'text'>)
   const { loaders, metrics, schedulers, problems, steps, epochs, validations } = report;
   const rows = loaders.map(({ name, batches, batch, output }) => [name, many(batches), listed(batch), listed(output)]);
   const names = (list: readonly string[]): string => (list.length === 0 ? 'none' : list.join(', '));
+  const others = metrics.callbacks.length === 0 ? '' : `; callbacks ${names(metrics.callbacks)}`;
   return [
     `check of ${moduleName}: ${problems.length === 0 ? 'all well' : `${problems.length} to look at`}`,
     formatTable(['loader', 'batches', 'a batch', 'the step returns'], rows, ['left', 'right', 'left', 'left']),
-    `metrics: training ${names(metrics.train)}; validation ${names(metrics.validate)}`,
+    `metrics: training ${names(metrics.train)}; validation ${names(metrics.validate)}${others}`,
     `${many(steps)} optimizer steps in ${many(epochs)} epochs, ${many(validations)} validations`,
     ...schedulers.map((each) => `${each.name}: ${many(each.steps)} steps, one per ${each.interval}`),
     ...problems.map(({ severity, message }) => `${severity}: ${message}`),

@@ -9,12 +9,13 @@ import * as tf from '../core/tf.ts';
 import { rememberModes } from '../module/lifecycle.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import { arrangeCallbacks } from './attach-callbacks.ts';
+import { metricsOfCallbacks, missingMonitors } from './check-monitors.ts';
 import { CheckProbe } from './check-probe.ts';
 import {
   forgottenProblem,
   loadersIn,
-  metricProblems,
   oneShotProblem,
+  sharedNames,
   thrown,
   unusedParameters,
   unusedProblem,
@@ -42,21 +43,22 @@ export async function checkFit(
   data: unknown,
   makeScratch: (flags: TrainerOptions) => ScratchTrainer,
 ): Promise<CheckReport> {
-  const oneShot = oneShotProblem(data);
+  const oneShot = oneShotProblem(loadersIn(data));
   const probe: CheckProbe = new CheckProbe(options, () => scratch.core.session as NonNullable<TrainerCore['session']>);
   const scratch = makeScratch(scratchFlags(options, probe));
+  const all = arrangeCallbacks(callbacks, module);
   const problems: CheckProblem[] = oneShot === undefined ? [] : [oneShot];
   if (oneShot === undefined) {
-    const failed = await tryOut(scratch, probe, module, data);
+    const failed = await tryOut(scratch, probe, module);
     if (failed !== undefined) problems.push(failed);
-    else problems.push(...metricProblems(probe, arrangeCallbacks(callbacks, module)));
+    else problems.push(...missingMonitors(probe, all), ...sharedNames(probe));
   }
   const unused = probe.stepped ? unusedParameters(probe, module) : [];
   problems.push(...unusedProblem(unused), ...forgottenProblem(probe, module));
   const report = {
     ok: problems.every(({ severity }) => severity !== 'error'),
     loaders: [...probe.loaders.values()],
-    metrics: probe.metrics,
+    metrics: { ...probe.metrics, callbacks: metricsOfCallbacks(all) },
     ...probe.plan,
     unusedParameters: unused,
     problems,
@@ -69,10 +71,8 @@ async function tryOut(
   scratch: ScratchTrainer,
   probe: CheckProbe,
   module: LightningModule<never>,
-  data: unknown,
 ): Promise<CheckProblem | undefined> {
   const restoreModes = rememberModes(module);
-  const restoreLoaders = rememberPositions(data);
   try {
     await withIsolatedRandom(() => scratch.fit());
     return undefined;
@@ -80,7 +80,7 @@ async function tryOut(
     return thrown(error);
   } finally {
     for (const [variable, value] of probe.weights) tf.tidy(() => variable.assign(fromHost(value)));
-    restoreLoaders();
+    probe.restoreLoaders();
     restoreModes();
   }
 }
@@ -107,23 +107,5 @@ function scratchFlags(options: ResolvedTrainerOptions, probe: CheckProbe): Train
     handleSignals: false,
     barebones: true,
     callbacks: probe,
-  };
-}
-
-interface Positioned {
-  state(): { epoch: number; batch: number; seed: number };
-  loadState(state: { epoch: number; batch: number; seed: number }): void;
-}
-
-/** Notes where the loaders are. Returns what puts them back there. */
-function rememberPositions(data: unknown): () => void {
-  const positioned = loadersIn(data).filter(
-    (loader): loader is Positioned =>
-      typeof (loader as Partial<Positioned>).state === 'function' &&
-      typeof (loader as Partial<Positioned>).loadState === 'function',
-  );
-  const states = positioned.map((loader) => loader.state());
-  return () => {
-    for (const [i, loader] of positioned.entries()) loader.loadState(states[i] as ReturnType<Positioned['state']>);
   };
 }

@@ -78,12 +78,9 @@ async function settleResumedBatch(session: Session): Promise<void> {
 
 /** What follows a batch: validation, and the schedulers that wait for it. A resumed run may begin with it. */
 async function settleBatch(session: Session): Promise<void> {
-  const { unsettled, progress, optimization, desk, hooks, isLastBatch } = session;
+  const { unsettled, progress, optimization, desk } = session;
   if (unsettled === undefined) return;
-  if (isLastBatch && unsettled.batchesEnded !== true && !session.interrupted) {
-    await hooks.fire('trainBatchesEnd');
-    session.unsettled = { ...unsettled, batchesEnded: true };
-  }
+  if (session.isLastBatch || session.leavesEpoch) await endBatches(session);
   if (validationDue(session)) await validateWhileFitting(session);
   if (session.interrupted) return;
   const metrics = (): Metrics => desk.callbackMetrics;
@@ -96,6 +93,13 @@ async function settleBatch(session: Session): Promise<void> {
   session.unsettled = undefined;
 }
 
+/** The batches of an epoch are over: said once, before the validation that ends it where there is one. */
+async function endBatches({ hooks, progress, interrupted }: Session): Promise<void> {
+  if (interrupted || progress.endedBatch === progress.globalBatch) return;
+  progress.endedBatch = progress.globalBatch;
+  await hooks.fire('trainBatchesEnd');
+}
+
 /** An epoch without validation: metrics of an earlier one are old, and say nothing about this epoch. */
 function awaitsValidation({ progress, val, module }: Session): boolean {
   const validated = progress.validatedBatch > progress.globalBatch - progress.epochBatch;
@@ -106,6 +110,7 @@ function awaitsValidation({ progress, val, module }: Session): boolean {
 async function endEpoch(session: Session, complete: boolean): Promise<void> {
   const { hooks, progress, optimization, desk } = session;
   const { train: book } = desk.books;
+  await endBatches(session);
   session.closeEpoch({ complete });
   book.epochEnded = true;
   hooks.settleEpoch = () => {

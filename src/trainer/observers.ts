@@ -7,7 +7,7 @@ import type { HookArgs, HookName } from '../core/hooks.ts';
 import { isThenable } from '../core/tensors.ts';
 
 /** The events of a trainer: one per hook, with the hook's arguments, and `listenerError`. */
-export type TrainerEvents = { [K in HookName]: (...args: HookArgs<K>) => void } & {
+export type TrainerEvents = { [K in HookName]: { listener(...args: HookArgs<K>): void }['listener'] } & {
   listenerError: (error: unknown, event: string) => void;
 };
 

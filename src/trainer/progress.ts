@@ -18,6 +18,8 @@ export interface ProgressState {
   validations: number;
   /** `globalBatch` at the last validation: a resumed run sees by it whether the one that is due was done. */
   validatedBatch: number;
+  /** `globalBatch` at the last `trainBatchesEnd`: no run calls it a second time for the same batch. */
+  endedBatch: number;
   /** Training samples seen. A batch whose size cannot be told counts as one. */
   samples: number;
   /** Milliseconds spent in `fit` before this call. */
@@ -35,6 +37,7 @@ export function newProgress(): ProgressState {
     validationBatches: 0,
     validations: 0,
     validatedBatch: 0,
+    endedBatch: 0,
     samples: 0,
     elapsed: 0,
   };

@@ -38,8 +38,6 @@ export interface SessionParts {
 export interface UnsettledBatch {
   /** Whether the optimizer took a step. */
   readonly stepped: boolean;
-  /** It was the last of its epoch, and `trainBatchesEnd` has been told so. */
-  readonly batchesEnded?: boolean | undefined;
 }
 
 /** What a validation within fit is to be begun anew from, until it is over. */

@@ -133,8 +133,8 @@ export class Trainer<const C extends Callbacks = Callbacks> extends TrainerState
    * if (!report.ok) process.exit(1);
    * ```
    */
-  async check<B>(
-    module: LightningModule<B>,
+  async check<B, M extends string>(
+    module: LightningModule<B, M> & Watchable<C, M>,
     data?: FitData<B> | Loader<B>,
     options: { stream?: Output | false | undefined } = {},
   ): Promise<CheckReport> {
@@ -143,7 +143,7 @@ export class Trainer<const C extends Callbacks = Callbacks> extends TrainerState
     const make = (flags: TrainerOptions): ScratchTrainer => {
       const scratch = new Trainer(flags);
       scratch.core.dry = true;
-      return { core: scratch.core, fit: () => scratch.fit(module, data as FitData<B>) };
+      return { core: scratch.core, fit: () => scratch.fit(module as LightningModule<B>, data as FitData<B>) };
     };
     const untyped = module as unknown as LightningModule<never>;
     const report = await checkFit(this.options, this.#callbacks, untyped, data, make);

@@ -47,9 +47,13 @@ test.each([
   [
     'a key in the wrong section',
     ['trainer: { zzz: 1 }'],
-    '1:12: unknown key `zzz` in `trainer`.\n  help: known keys: maxEpochs, maxSteps, maxTime, gradientClipVal, gradientClipAlgorithm, accumulateGradBatches, limitTrainBatches, limitValBatches, valCheckInterval, checkValEveryNEpoch, logEveryNSteps, fastDevRun, logDir, name',
+    '1:12: unknown key `zzz` in `trainer`.\n  help: known keys: maxEpochs, maxSteps, maxTime, gradientClipVal, gradientClipAlgorithm, accumulateGradBatches, limitTrainBatches, limitValBatches, valCheckInterval, checkValEveryNEpoch, logEveryNSteps, fastDevRun, profiler, logDir, name',
   ],
-  ['a wrong type', ['maxEpochs: "3"'], "1:12: `maxEpochs`: expected a whole number of at least 1, got '3' (string)."],
+  [
+    'a wrong type',
+    ['maxEpochs: "3"'],
+    "1:12: `maxEpochs`: expected a whole number of at least 1, or with its unit, such as '3ep', got '3' (string).",
+  ],
   [
     'a wrong value',
     ['data: {', '  val-split: 2 }'],

@@ -19,6 +19,7 @@ test('the help lists the commands and says where to start', async () => {
 
     Commands:
       fit [options]              Train a model, with checkpoints and TensorBoard files.
+      check [options]            Try a training without doing it: shapes, metrics, steps, mistakes.
       validate [options]         Measure a checkpoint on the validation images.
       test [options]             Measure a checkpoint on the test images.
       predict [options]          Predict the test images with a checkpoint, as csv.
@@ -93,6 +94,8 @@ test('the help of a command groups its options, names their defaults and ends wi
       --hparams <key=value>            hyper-parameter for the module; may be repeated
 
     General options:
+      --profiler <simple|chrome>       measure what takes how long: as a table, or as a time line for
+                                       Perfetto (default: measure nothing)
       --engine <name>                  engine that computes; see \`kelvin devices\` (default:
                                        KELVIN_ENGINE, else the fastest)
       --seed <n>                       make the run repeatable (default: another run each time)
@@ -133,11 +136,11 @@ test.each([
   [['fit', 'run.yaml'], "error: too many arguments for 'fit'. Expected 0 arguments but got 1.\n"],
   [
     ['fit', '--max-epochs', 'ten'],
-    "error: option '--max-epochs <n>' argument 'ten' is invalid. Expected a whole number of at least 1.\n",
+    "error: option '--max-epochs <n>' argument 'ten' is invalid. Expected a whole number of at least 1, or with its unit, such as '3ep'.\n",
   ],
   [
     ['fit', '--max-epochs', ''],
-    "error: option '--max-epochs <n>' argument '' is invalid. Expected a whole number of at least 1.\n",
+    "error: option '--max-epochs <n>' argument '' is invalid. Expected a whole number of at least 1, or with its unit, such as '3ep'.\n",
   ],
   [
     ['fit', '--hidden', '8,,8'],

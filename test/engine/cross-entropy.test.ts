@@ -71,4 +71,43 @@ describe.each(LEVELS.filter(isWanted))('cross-entropy at level %s', (level) => {
     expect([...values].map(Number.isNaN)).toEqual([true, false]);
     expect([...gradient].map(Number.isNaN)).toEqual([true, true, false, false]);
   });
+
+  it('of class numbers is that of the rows that they stand for', () => {
+    const side = fc.integer({ min: 1, max: 24 });
+    const number = fc.integer({ min: 2, max: 24 });
+    const property = fc.property(side, number, fc.constantFrom(0.1, 1, 30), (rows, classes, size) => {
+      const logits = normals(rows, rows * classes).map((value) => value * size);
+      const labels = Int32Array.from({ length: rows }, (_, row) => (row * 7) % classes);
+      const expected = reference(logits, oneHot(labels, classes), classes);
+      const { values, gradient } = ofLabels(logits, labels, classes);
+      expectClose(values, expected.values, 3e-6);
+      expectClose(gradient, expected.gradient, 3e-6);
+    });
+    fc.assert(property, howOften(30, 4));
+  });
+
+  it('of a label that is no class is 0; its gradient is that of a row that sums to 1', () => {
+    const { values, gradient } = ofLabels(Float32Array.of(0, 0, 0, 0, 1, 1), Int32Array.of(2, -1, 1), 2);
+    expectClose(values, [0, 0, Math.LN2], 1e-6);
+    expectClose(gradient, [0.5, 0.5, 0.5, 0.5, 0.5, -0.5], 1e-6);
+  });
 });
+
+function oneHot(labels: Int32Array, classes: number): Float32Array {
+  const rows = new Float32Array(labels.length * classes);
+  labels.forEach((label, row) => {
+    rows[row * classes + label] = 1;
+  });
+  return rows;
+}
+
+const ofLabels = (logits: Float32Array, labels: Int32Array, classes: number) =>
+  expectNothingLeft(() =>
+    tf.tidy(() => {
+      const given = tf.tensor1d(labels, 'int32');
+      const f = (x: tf.Tensor) => losses.crossEntropy(x, given, { reduction: 'none' });
+      const x = tf.tensor2d(logits, [labels.length, classes]);
+      const { value, grad } = tf.valueAndGrad(f)(x, tf.ones([labels.length]));
+      return { values: value.dataSync(), gradient: grad.dataSync() };
+    }),
+  );

@@ -109,6 +109,11 @@ const CASES: Record<string, { f: (...xs: tf.Tensor[]) => tf.Tensor; inputs: numb
   'sum of rows': { f: (x) => tf.sum(x, 1), inputs: [[411, 403]], out: [411] },
   'sum of columns': { f: (x) => tf.mean(x, 0), inputs: [[411, 403]], out: [403] },
   transposition: { f: (x) => tf.transpose(x), inputs: [[411, 403]], out: [403, 411] },
+  'a bias and a sum': {
+    f: (x, y, bias) => tf.add(tf.add(x, y), bias),
+    inputs: [[411, 403], [411, 403], [403]],
+    out: [411, 403],
+  },
 };
 
 describe.runIf(isWanted('threads'))('on several threads', () => {

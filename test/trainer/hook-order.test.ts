@@ -125,6 +125,7 @@ test('A7 §2.2 T13 a request to stop in batch 1 of 4 ends the batch, validates, 
   expect(hooks.slice(hooks.lastIndexOf('U/M/K.trainBatchEnd'))).toMatchInlineSnapshot(`
     [
       "U/M/K.trainBatchEnd",
+      "U/K/M.trainBatchesEnd",
       "M.validationModelEval",
       "U/K/M.validationStart",
       "U/K/M.validationEpochStart",
@@ -152,6 +153,7 @@ test('-1 from onTrainBatchStart ends the epoch: the batch is not trained on, not
   expect(hooks.slice(hooks.lastIndexOf('U/K.trainBatchStart'))).toMatchInlineSnapshot(`
     [
       "U/K.trainBatchStart",
+      "U/K/M.trainBatchesEnd",
       "U/M/K.trainEpochEnd",
       "U/K/M.trainEnd",
       "U/K/M.fitEnd",

@@ -25,7 +25,7 @@ type Method<K extends string> = K extends 'setup' | 'teardown' ? K : `on${Capita
 type Named<Receivers> = {
   [K in HookName]: (typeof HOOKS)[K]['receivers'] extends Receivers ? Method<K> : never;
 }[HookName];
-type OwnKeys = 'stateKey' | 'role' | 'stateDict' | 'loadStateDict';
+type OwnKeys = 'stateKey' | 'role' | 'metricNames' | 'stateDict' | 'loadStateDict';
 
 /** Compiles only while hooks can be overridden as methods, with the batch's own type. */
 class Overriding extends LightningModule<{ x: tf.Tensor }> {

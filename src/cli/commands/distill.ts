@@ -24,6 +24,7 @@ import type {
   GeneralSettings,
   ModelSettings,
   OutputSettings,
+  ProfilingSettings,
   TrainerSettings,
 } from '../settings.ts';
 import { prepared } from '../setup.ts';
@@ -35,6 +36,7 @@ export type Settings = DistillationSettings &
   ModelSettings &
   TrainerSettings &
   OutputSettings &
+  ProfilingSettings &
   GeneralSettings;
 
 /** Trains a student, compares it with its teacher, and says where everything is; or many students, with `--sweep`. */

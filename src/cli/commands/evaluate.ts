@@ -3,11 +3,17 @@ import type { Metrics } from '../../core/contracts.ts';
 import type { EvaluationData } from '../../trainer/inputs.ts';
 import type { Context } from '../command.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
-import type { DataSettings, EvaluationSettings, GeneralSettings, ModuleSettings } from '../settings.ts';
+import type {
+  DataSettings,
+  EvaluationSettings,
+  GeneralSettings,
+  ModuleSettings,
+  ProfilingSettings,
+} from '../settings.ts';
 import { makeTask, prepared, type Task } from '../setup.ts';
-import { makeEvaluator, printMetrics } from '../trainer.ts';
+import { makeEvaluator, printMetrics, reportProfile } from '../trainer.ts';
 
-type Settings = EvaluationSettings & DataSettings & ModuleSettings & GeneralSettings;
+type Settings = EvaluationSettings & DataSettings & ModuleSettings & ProfilingSettings & GeneralSettings;
 
 /** Measures, and prints the metrics. */
 export function evaluate(stage: 'validate' | 'test', settings: Settings, context: Context): Promise<ExitCode> {
@@ -26,6 +32,7 @@ export function evaluate(stage: 'validate' | 'test', settings: Settings, context
           ? await trainer.validate(task.module, data, options)
           : await trainer.test(task.module, data, options);
       for (const metrics of results) printMetrics(metrics, context.io);
+      reportProfile(trainer, context.io);
       return EXIT.done;
     } finally {
       task.module.dispose();

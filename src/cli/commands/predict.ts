@@ -14,11 +14,17 @@ import type {
   GeneralSettings,
   ModuleSettings,
   PredictionSettings,
+  ProfilingSettings,
 } from '../settings.ts';
 import { makeTask, prepared, type Task } from '../setup.ts';
-import { makeEvaluator } from '../trainer.ts';
+import { makeEvaluator, reportProfile } from '../trainer.ts';
 
-type Settings = PredictionSettings & EvaluationSettings & DataSettings & ModuleSettings & GeneralSettings;
+type Settings = PredictionSettings &
+  EvaluationSettings &
+  DataSettings &
+  ModuleSettings &
+  ProfilingSettings &
+  GeneralSettings;
 
 /**
  * Predicts the test images; all of a table without labels. Of the built-in classifier a line holds id or index, label
@@ -38,6 +44,7 @@ export function predict(settings: Settings, context: Context): Promise<ExitCode>
       const rows = outputs.flatMap(rowsOf);
       const lines = task.builtIn && task.images ? classLines(rows, task.images) : outputLines(rows);
       write(lines, settings.out, context);
+      reportProfile(trainer, context.io);
       return EXIT.done;
     } finally {
       disposeTensors(outputs);

@@ -59,7 +59,7 @@ const schema = z.strictObject({
  * await replacement.net.save('file://student');
  * ```
  */
-export class ModuleReplacement extends ImageClassificationModel {
+export class ModuleReplacement extends ImageClassificationModel<'replacing_rate' | `train_block_${number}`> {
   /** Private, so that the teacher is in no parameters and no checkpoint. */
   readonly #teacher: readonly tf.LayersModel[];
   readonly #student: readonly tf.LayersModel[];

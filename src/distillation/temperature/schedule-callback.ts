@@ -14,12 +14,12 @@ export interface ScheduleCallbackOptions {
 }
 
 /** Which number of the module is set, and which values it may have. */
-export interface ScheduledNumber {
+export interface ScheduledNumber<N extends string = string> {
   readonly owner: string;
   /** The property of the module. */
   readonly property: 'temperature' | 'kdWeight';
   /** Under which it is logged. */
-  readonly metric: string;
+  readonly metric: N;
   readonly expected: string;
   readonly allows: (value: number) => boolean;
 }
@@ -27,13 +27,15 @@ export interface ScheduledNumber {
 const schema = z.strictObject({ interval: oneOf('epoch', 'step').default('epoch'), epochs: wholeNumber(1).optional() });
 
 /** Sets a number of the module at the start of each epoch, or before each step. Nothing but the trainer's counters is state. */
-export abstract class ScheduleCallback implements Callback {
-  readonly #target: ScheduledNumber;
+export abstract class ScheduleCallback<N extends string = string> implements Callback {
+  readonly metricNames: readonly N[];
+  readonly #target: ScheduledNumber<N>;
   readonly #value: ScheduleFunction;
   readonly #options: { interval: 'epoch' | 'step'; epochs?: number | undefined };
 
-  protected constructor(target: ScheduledNumber, value: ScheduleFunction, options: ScheduleCallbackOptions = {}) {
+  protected constructor(target: ScheduledNumber<N>, value: ScheduleFunction, options: ScheduleCallbackOptions = {}) {
     this.#target = target;
+    this.metricNames = [target.metric];
     this.#value = value;
     this.#options = parseOptions(target.owner, schema, options);
   }

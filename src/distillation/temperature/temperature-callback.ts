@@ -40,7 +40,7 @@ export function temperatureFunction(schedule: TemperatureSchedule): TemperatureF
  * new TemperatureCallback((_step, _steps, { progress }) => 1 + 4 * (1 - progress), { interval: 'step' })
  * ```
  */
-export class TemperatureCallback extends ScheduleCallback {
+export class TemperatureCallback extends ScheduleCallback<'temperature'> {
   constructor(schedule: TemperatureSchedule, options: ScheduleCallbackOptions = {}) {
     super(
       {

@@ -23,7 +23,7 @@ const quantity = {
  * new WeightCallback({ schedule: 'warmup', over: 20 })   // DKD: min(epoch / 20, 1)
  * ```
  */
-export class WeightCallback extends ScheduleCallback {
+export class WeightCallback extends ScheduleCallback<'kd_weight'> {
   constructor(schedule: NamedSchedule | ScheduleFunction, options: ScheduleCallbackOptions = {}) {
     super(
       {

@@ -2,9 +2,10 @@
  * Puts TensorFlow's own operations in the place of what tfjs-node composes for training. `KELVIN_TENSORFLOW=shipped`
  * leaves tfjs-node as it is.
  */
+import { splitConvolutionLayers } from '../convolution-layer.ts';
+import { fuseBatchNormLayers } from '../fused-batch-norm.ts';
 import { completeGradients } from '../wasm/gradients.ts';
 import { directBatchNorm } from './batch-norm.ts';
-import { fuseBatchNormLayers } from './batch-norm-layer.ts';
 import { directGradients } from './gradients.ts';
 import { directMatMul } from './mat-mul.ts';
 import { tensorFlow } from './ops.ts';
@@ -26,5 +27,6 @@ export function completeTensorFlow(): void {
   directBatchNorm(backend);
   directPadding(backend);
   directOptimizers(backend);
+  splitConvolutionLayers();
   fuseBatchNormLayers();
 }

@@ -6,6 +6,9 @@
  * weights once and keeps them by the tensor's id.
  */
 import * as tf from '../../core/tf.ts';
+import { splitConvolutionLayers } from '../convolution-layer.ts';
+import { fuseBatchNormLayers } from '../fused-batch-norm.ts';
+import { fuseLayerNormLayers } from '../layer-norm-layer.ts';
 import { completeBatchNorm } from './batch-norm.ts';
 import { accelerateWasm } from './companion/index.ts';
 import { completeConv2D } from './conv2d.ts';
@@ -17,6 +20,7 @@ import { completeGradients } from './gradients.ts';
 import { completeMatMul } from './mat-mul.ts';
 import { completeNaN } from './not-a-number.ts';
 import { completePoolGradients } from './pool-gradients.ts';
+import { completeRandom } from './random.ts';
 import { completeReductions } from './reductions.ts';
 import { completeStrings } from './strings.ts';
 import { completeViaCpu } from './via-cpu.ts';
@@ -37,8 +41,12 @@ export function completeWasm(): void {
   completePoolGradients();
   completeBatchNorm();
   completeGather();
+  completeRandom();
   completeStrings();
   completeGradients();
   for (const name of [tf.Einsum, tf.Conv3DBackpropInputV2]) completeViaCpu(name);
   accelerateWasm();
+  splitConvolutionLayers();
+  fuseBatchNormLayers();
+  fuseLayerNormLayers();
 }

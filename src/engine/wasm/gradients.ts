@@ -29,7 +29,7 @@ export function completeGradients(): void {
       const dilations = dilationsOf(attrs);
       if (!dilations) return core(dy, saved, attrs);
       // The kernels have no gradients of their own.
-      const heeded = hasCompanion() && !tf.engine().isTapeOn() && (kernel === tf.Conv2D || saved[1]?.shape[3] === 1);
+      const heeded = hasCompanion() && !tf.engine().isTapeOn();
       if (heeded) return gradientsByKernels(kernels, dy as tf.Tensor, saved, attrs);
       return gradientsBySpreading(core, dy as tf.Tensor, saved, attrs, dilations);
     });

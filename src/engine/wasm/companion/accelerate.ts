@@ -24,8 +24,8 @@ const WORTH_SHARING = 15_000;
 /** Chunks per thread: some more than one, so that a thread that is held up does not hold up all. */
 const CHUNKS = 3;
 
-/** Bytes that a product's scratch takes: one block of the left operand, and one tile. */
-const PRODUCT_SCRATCH = 96 * 256 * 4 + 6 * 8 * 4;
+/** Values that a product's scratch takes: one block of the left operand, one tile, and what patches are packed with. */
+const PRODUCT_SCRATCH = 96 * 256 + 6 * 8 + 256 + 6 * 3;
 
 /** What a kernel on the companion works with. */
 export class Bench {
@@ -57,7 +57,7 @@ export class Bench {
 
   /** The scratch of matMul and its like, for each thread. */
   productScratch(): Part {
-    return this.reserveEach(PRODUCT_SCRATCH);
+    return this.reserveEach(PRODUCT_SCRATCH * 4);
   }
 }
 

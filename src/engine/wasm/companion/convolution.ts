@@ -11,8 +11,9 @@ import {
   type Geometry,
   geometryOf,
   type InputAttrs,
-  lookBackward,
+  lookAlong,
   lookForward,
+  phasesOf,
 } from './geometry.ts';
 import { shareRows } from './mat-mul.ts';
 
@@ -43,13 +44,17 @@ function forward(x: Info, filter: Info, attrs: Dilated, bench: Bench): Info | un
   const panels = work.reserve(panelBytes(depth, g.outChannels));
   run.packColumns(work.address(filter), panels, depth, g.outChannels, g.outChannels, 0, 0, depth);
   const positions = g.batchSize * g.outHeight * g.outWidth;
-  // As many positions as pixels are not enough: padding can make up for what a stride leaves out.
-  const inPlace = g.strideHeight === 1 && g.strideWidth === 1 && g.padInfo.top === 0 && g.padInfo.left === 0;
-  const pointwise = inPlace && depth === g.inChannels && positions === g.batchSize * g.inHeight * g.inWidth;
   const [from, to] = [work.address(x), work.address(out)];
-  if (pointwise) shareRows(bench, { a: from, panels, c: to, m: positions, k: depth, n: g.outChannels });
+  if (isPointwise(g)) shareRows(bench, { a: from, panels, c: to, m: positions, k: depth, n: g.outChannels });
   else slide(bench, lookForward(bench, g), { from, panels, to, positions, depth, columns: g.outChannels });
   return out;
+}
+
+/** Whether each output pixel sees just its own pixel of the image. */
+function isPointwise(g: Geometry): boolean {
+  const inPlace = g.strideHeight === 1 && g.strideWidth === 1 && g.padInfo.top === 0 && g.padInfo.left === 0;
+  const sameSize = g.outHeight === g.inHeight && g.outWidth === g.inWidth;
+  return inPlace && sameSize && g.filterHeight === 1 && g.filterWidth === 1;
 }
 
 interface Slide {
@@ -74,21 +79,61 @@ function inputGradient(inputs: Record<string, Info>, attrs: InputAttrs, bench: B
   if (!isFloat(dy) || !isFloat(filter) || !channelsLast(attrs)) return undefined;
   const g = geometryOf(attrs.inputShape, filter.shape, attrs);
   if (sizeOf(g.inShape) === 0 || sizeOf(dy.shape) === 0 || sizeOf(dy.shape) !== sizeOf(g.outShape)) return undefined;
-  const { run, work } = bench;
-  const { inChannels, outChannels, batchSize, inHeight, inWidth } = g;
-  const out = work.allocate(attrs.inputShape);
-  const taps = g.filterHeight * g.filterWidth;
-  const depth = taps * outChannels;
-  const panels = work.reserve(panelBytes(depth, inChannels));
-  const weights = work.address(filter);
-  for (let tap = 0; tap < taps; tap++) {
-    const at = weights + tap * inChannels * outChannels * 4;
-    run.packColumns(at, panels, outChannels, inChannels, outChannels, 1, tap * outChannels, depth);
-  }
-  const [from, to] = [work.address(dy), work.address(out)];
-  const positions = batchSize * inHeight * inWidth;
-  slide(bench, lookBackward(bench, g), { from, panels, to, positions, depth, columns: inChannels });
+  const out = bench.work.allocate(attrs.inputShape);
+  const [from, weights, to] = [dy, filter, out].map((one) => bench.work.address(one)) as [number, number, number];
+  const { batchSize, inHeight, inWidth, inChannels, outChannels } = g;
+  if (isPointwise(g)) {
+    const panels = packTaps(bench, weights, g, [0]);
+    shareRows(bench, { a: from, panels, c: to, m: batchSize * inHeight * inWidth, k: outChannels, n: inChannels });
+  } else byPhase(bench, g, from, weights, out);
   return out;
+}
+
+/** Packs the filters of some taps, transposed, as the right operand of [positions, taps · outputs]. */
+function packTaps(
+  bench: Bench,
+  weights: number,
+  { inChannels, outChannels }: Geometry,
+  taps: readonly number[],
+): number {
+  const depth = taps.length * outChannels;
+  const panels = bench.work.reserve(panelBytes(depth, inChannels));
+  taps.forEach((tap, i) => {
+    const at = weights + tap * inChannels * outChannels * 4;
+    bench.run.packColumns(at, panels, outChannels, inChannels, outChannels, 1, i * outChannels, depth);
+  });
+  return panels;
+}
+
+/**
+ * Pixels that lie a stride apart are seen through the same taps, and these fall on neighbouring pixels of the output: each
+ * such phase of the image is a convolution without strides, and no zeros are multiplied.
+ */
+function byPhase(bench: Bench, g: Geometry, from: number, weights: number, out: Info): void {
+  const { work } = bench;
+  const { batchSize, inHeight, inWidth, inChannels, outChannels, strideHeight, strideWidth } = g;
+  const whole = strideHeight === 1 && strideWidth === 1;
+  const rows = phasesOf(inHeight, strideHeight, g.filterHeight, g.dilationHeight, g.padInfo.top);
+  const columns = phasesOf(inWidth, strideWidth, g.filterWidth, g.dilationWidth, g.padInfo.left);
+  if ([...rows, ...columns].some(({ taps }) => taps.length === 0)) work.floats(out).fill(0);
+  const to = work.address(out);
+  const largest = batchSize * (rows[0]?.length ?? 0) * (columns[0]?.length ?? 0);
+  const apart = whole ? to : work.reserve(largest * inChannels * 4);
+  for (const y of rows)
+    for (const x of columns) {
+      const positions = batchSize * y.length * x.length;
+      if (y.taps.length === 0 || x.taps.length === 0 || positions === 0) continue;
+      const taps = y.taps.flatMap((i) => x.taps.map((j) => i * g.filterWidth + j));
+      const panels = packTaps(bench, weights, g, taps);
+      const depth = taps.length * outChannels;
+      slide(bench, lookAlong(bench, g, y, x), { from, panels, to: apart, positions, depth, columns: inChannels });
+      if (whole) continue;
+      const first = to + (y.phase * inWidth + x.phase) * inChannels * 4;
+      bench.share('scatterPixels', { units: batchSize * y.length, time: positions * inChannels }, [
+        ...[apart, first, inChannels, y.length, x.length],
+        ...[strideWidth, strideHeight * inWidth, inHeight * inWidth, START, END],
+      ]);
+    }
 }
 
 /** Filters up to this many values are summed in segments of the positions, each on its own; larger ones are shared out by rows. */

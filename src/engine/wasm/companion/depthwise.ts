@@ -30,41 +30,67 @@ export function accelerateDepthwise(): void {
 function forward(inputs: Record<string, Info>, attrs: Dilated, bench: Bench): Info | undefined {
   const { x, filter } = inputs as { x: Info; filter: Info };
   const g = geometryOf(x.shape, filter.shape, attrs, true);
-  if (!isFloat(x) || !isFloat(filter) || !channelsLast(attrs) || g.inChannels !== g.outChannels) return undefined;
+  if (!isFloat(x) || !isFloat(filter) || !channelsLast(attrs)) return undefined;
   const out = bench.work.allocate(g.outShape);
-  slide(bench, lookForward(bench, g), [x, filter, out], g);
+  slide(bench, lookForward(bench, perOutput(g)), [repeated(x, g, bench), filter, out], g, g.outWidth);
+  return out;
+}
+
+/** With several filters per channel it is as if the image had each channel so many times. */
+const perOutput = (g: Geometry): Geometry => ({ ...g, inChannels: g.outChannels });
+
+function repeated(x: Info, { inChannels, outChannels }: Geometry, bench: Bench): Info {
+  if (inChannels === outChannels) return x;
+  const times = outChannels / inChannels;
+  const out = bench.work.allocate([...x.shape.slice(0, 3), outChannels]);
+  const [from, to] = [along(bench.work.address(x), 4), along(bench.work.address(out), times * 4)];
+  bench.share('repeatValues', { units: sizeOf(x.shape), time: sizeOf(out.shape) }, [from, to, COUNT, times]);
   return out;
 }
 
 function inputGradient(inputs: Record<string, Info>, attrs: InputAttrs, bench: Bench): Info | undefined {
   const { dy, filter } = inputs as { dy: Info; filter: Info };
   const g = geometryOf(attrs.inputShape, filter.shape, attrs, true);
-  if (!isFloat(dy) || !isFloat(filter) || g.inChannels !== g.outChannels) return undefined;
-  const out = bench.work.allocate(attrs.inputShape);
-  slide(bench, lookBackward(bench, g), [dy, filter, out], g);
+  if (!isFloat(dy) || !isFloat(filter)) return undefined;
+  const { work } = bench;
+  const all = work.allocate([...attrs.inputShape.slice(0, 3), g.outChannels]);
+  slide(bench, lookBackward(bench, g), [dy, filter, all], g, g.inWidth);
+  if (g.inChannels === g.outChannels) return all;
+  const out = work.allocate(attrs.inputShape);
+  const times = g.outChannels / g.inChannels;
+  const [from, to] = [along(work.address(all), times * 4), along(work.address(out), 4)];
+  bench.share('sumRows', { units: sizeOf(out.shape), time: sizeOf(all.shape) }, [from, to, COUNT, times, 1]);
   return out;
 }
 
-function slide(bench: Bench, geometry: number, tensors: readonly [Info, Info, Info], g: Geometry): void {
-  const positions = sizeOf(tensors[2].shape) / g.inChannels;
+function slide(
+  bench: Bench,
+  geometry: number,
+  tensors: readonly [Info, Info, Info],
+  g: Geometry,
+  columns: number,
+): void {
+  const positions = sizeOf(tensors[2].shape) / g.outChannels;
+  // For each column and for the row at hand: how many taps see the image, and two offsets for each.
+  const scratch = columns * (4 + 8 * g.filterWidth) + 4 + 8 * g.filterHeight;
   bench.share('depthwise', { units: positions, time: timeOf(g) }, [
     geometry,
     ...tensors.map((one) => bench.work.address(one)),
-    START,
-    END,
+    ...[START, END, bench.reserveEach(scratch)],
   ]);
 }
 
-const timeOf = (g: Geometry): number => (sizeOf(g.outShape) * g.filterHeight * g.filterWidth) / 4;
+const timeOf = (g: Geometry): number => (sizeOf(g.outShape) * g.filterHeight * g.filterWidth) / 8;
 
 function filterGradient(inputs: Record<string, Info>, attrs: FilterAttrs, bench: Bench): Info | undefined {
   const { x, dy } = inputs as { x: Info; dy: Info };
   const g = geometryOf(x.shape, attrs.filterShape, attrs, true);
-  if (!isFloat(x) || !isFloat(dy) || g.inChannels !== g.outChannels) return undefined;
+  if (!isFloat(x) || !isFloat(dy)) return undefined;
   const out = bench.work.allocate(attrs.filterShape);
-  bench.share('depthwiseFilterGradient', { units: g.inChannels, time: timeOf(g), align: 16 }, [
-    lookForward(bench, g),
-    ...[x, dy, out].map((one) => along(bench.work.address(one), 4)),
+  const image = repeated(x, g, bench);
+  bench.share('depthwiseFilterGradient', { units: g.outChannels, time: timeOf(g), align: 16 }, [
+    lookForward(bench, perOutput(g)),
+    ...[image, dy, out].map((one) => along(bench.work.address(one), 4)),
     ...[g.batchSize, COUNT],
   ]);
   return out;

@@ -6,7 +6,7 @@ import { accelerate, addKernel, type Bench, isFloat, sizeOf } from './accelerate
 import { along, COUNT } from './arguments.ts';
 import { hasCompanion, type Routine } from './companion.ts';
 
-/** Registers Relu, Relu6, ClipByValue, Maximum, Minimum, Select, and the gradient of relu and relu6. */
+/** Registers Relu, Relu6, ClipByValue, Maximum, Minimum, Select, Add, Multiply, and the gradient of relu and relu6. */
 export function accelerateElementwise(): void {
   accelerate<object>(tf.Relu, ({ x }, _, bench) => clip(x as Info, 0, Number.POSITIVE_INFINITY, bench));
   accelerate<object>(tf.Relu6, ({ x }, _, bench) => clip(x as Info, 0, 6, bench));
@@ -16,6 +16,8 @@ export function accelerateElementwise(): void {
   accelerate<object>(tf.Maximum, ({ a, b }, _, bench) => extreme(a as Info, b as Info, bench, 'maximum'));
   accelerate<object>(tf.Minimum, ({ a, b }, _, bench) => extreme(a as Info, b as Info, bench, 'minimum'));
   accelerate<object>(tf.Select, select);
+  accelerate<object>(tf.Add, ({ a, b }, _, bench) => sharedOut(a as Info, b as Info, bench, 'add'));
+  accelerate<object>(tf.Multiply, ({ a, b }, _, bench) => sharedOut(a as Info, b as Info, bench, 'multiply'));
   addKernel<{ low: number; high: number }>('KelvinClippedGrad', ({ x, dy }, { low, high }, bench) =>
     walk(bench, 'clippedGradient', [x as Info, dy as Info], [low, high]),
   );
@@ -48,6 +50,25 @@ function extreme(a: Info, b: Info, bench: Bench, routine: 'maximum' | 'minimum')
   const tensors = [a, b].map((one) => bench.work.view(broadcast(one, shape, bench.work), shape));
   return walk(bench, routine, tensors, []);
 }
+
+/** What is large enough for several threads: of equal shapes, and biases. The backend's own is as fast on one. */
+function sharedOut(a: Info, b: Info, bench: Bench, routine: 'add' | 'multiply'): Info | undefined {
+  const size = sizeOf(a.shape);
+  if (bench.threads === 1 || size < SHARED_FROM || !isFloat(a) || !isFloat(b)) return undefined;
+  if (tf.util.arraysEqual(a.shape, b.shape)) return walk(bench, routine, [a, b], []);
+  const columns = a.shape.at(-1) as number;
+  if (routine !== 'add' || b.shape.length !== 1 || b.shape[0] !== columns) return undefined;
+  const out = bench.work.allocate(a.shape);
+  const [from, bias, to] = [a, b, out].map((one) => bench.work.address(one)) as [number, number, number];
+  bench.share('addBias', { units: size / columns, time: size * PER_VALUE }, [
+    ...[along(from, columns * 4), bias, along(to, columns * 4)],
+    ...[COUNT, columns],
+  ]);
+  return out;
+}
+
+/** Fewer values than this are done before a second thread has begun. */
+const SHARED_FROM = 1 << 17;
 
 function broadcast(x: Info, shape: number[], work: Workspace): Info {
   if (sizeOf(x.shape) === sizeOf(shape)) return x;

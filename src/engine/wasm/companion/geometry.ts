@@ -43,6 +43,42 @@ export function lookBackward({ work }: Bench, g: Geometry): number {
   ]);
 }
 
+/** The pixels of a line of the image that lie a stride apart, and the taps through which the output sees them. */
+export interface Phase {
+  /** The first pixel, and how many there are. */
+  readonly phase: number;
+  readonly length: number;
+  readonly taps: readonly number[];
+  /** The output pixel that sees the first pixel through the first of the taps; how far on the next tap's is. */
+  readonly origin: number;
+  readonly step: number;
+}
+
+/** All phases along one axis. Output pixel o sees pixel o · stride + tap · dilation - padding. */
+export function phasesOf(length: number, stride: number, filter: number, dilation: number, padding: number): Phase[] {
+  return Array.from({ length: Math.min(stride, length) }, (_, phase) => {
+    const placeOf = (tap: number): number => (phase + padding - tap * dilation) / stride;
+    const taps = Array.from({ length: filter }, (_, tap) => tap).filter((tap) => Number.isInteger(placeOf(tap)));
+    const [first = 0, second = first] = taps;
+    return {
+      phase,
+      length: Math.ceil((length - phase) / stride),
+      taps,
+      origin: placeOf(first),
+      step: placeOf(second) - placeOf(first),
+    };
+  });
+}
+
+/** Tells the companion to look at the output gradient from one phase of the image. */
+export function lookAlong({ work }: Bench, g: Geometry, y: Phase, x: Phase): number {
+  return write(work, [
+    ...[g.outHeight, g.outWidth, g.outChannels, 1, 1],
+    ...[y.length, x.length, 1, 1, y.origin, x.origin],
+    ...[y.taps.length, x.taps.length, y.step, x.step],
+  ]);
+}
+
 function write(work: Workspace, values: readonly number[]): number {
   const address = work.reserve(values.length * 4);
   const { HEAP32 } = allocatorOf(work.backend);

@@ -2,10 +2,12 @@
 import { accelerateConvolution } from './convolution.ts';
 import { accelerateDepthwise } from './depthwise.ts';
 import { accelerateElementwise } from './elementwise.ts';
+import { accelerateLayerNorm } from './layer-norm.ts';
 import { accelerateMatMul } from './mat-mul.ts';
 import { accelerateBatchNorm } from './norm.ts';
 import { accelerateOptimizers } from './optimizers.ts';
 import { acceleratePooling } from './pool.ts';
+import { accelerateRandom } from './random.ts';
 import { accelerateReductions } from './reductions.ts';
 import { accelerateCrossEntropy } from './softmax.ts';
 
@@ -18,6 +20,8 @@ export function accelerateWasm(): void {
   accelerateReductions();
   accelerateElementwise();
   accelerateBatchNorm();
+  accelerateLayerNorm();
+  accelerateRandom();
   accelerateOptimizers();
   accelerateCrossEntropy();
 }

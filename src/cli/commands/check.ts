@@ -1,0 +1,30 @@
+/** `kelvin check`: the dry run of what `kelvin fit` would do with the same options. */
+import type { Context } from '../command.ts';
+import { EXIT, type ExitCode } from '../exit.ts';
+import type {
+  DataSettings,
+  GeneralSettings,
+  ModelSettings,
+  ModuleSettings,
+  OutputSettings,
+  TrainerSettings,
+} from '../settings.ts';
+import { makeTask, prepared } from '../setup.ts';
+import { makeTraining } from '../trainer.ts';
+import { fitData, fitPlan } from './fit.ts';
+
+type Settings = DataSettings & ModelSettings & ModuleSettings & TrainerSettings & OutputSettings & GeneralSettings;
+
+/** Prints what it has found; fails when training would. Nothing is written. */
+export function check(settings: Settings, context: Context): Promise<ExitCode> {
+  return prepared(settings, async () => {
+    const task = await makeTask(settings, { checkpoint: undefined, model: settings }, context);
+    try {
+      const { trainer } = makeTraining(settings, fitPlan(task, settings), context.io);
+      const { ok } = await trainer.check(task.module, fitData(task, undefined), { stream: context.io.stdout });
+      return ok ? EXIT.done : EXIT.failed;
+    } finally {
+      task.module.dispose();
+    }
+  });
+}
