@@ -6,6 +6,7 @@ export { convolution, scatterPixels } from './convolution';
 export { depthwise, depthwiseFilterGradient, repeatValues } from './depthwise';
 export { add, addBias, clip, clippedGradient, maximum, minimum, multiply, selectFloats } from './elementwise';
 export { convolutionFilterGradient } from './filter-gradient';
+export { klDivergence } from './kl-divergence';
 export { layerNorm, layerNormGradient, layerNormSums } from './layer-norm';
 export { matMul, matMulColumns, packColumns } from './mat-mul';
 export { batchNorm, batchNormGradient, centredSums, moments } from './norm';

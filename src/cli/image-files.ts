@@ -1,5 +1,5 @@
 /** Images of the user's own for the command line: folders of classes, tables with images, CIFAR archives. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.ts';
 import { cifar10, cifar100 } from '../data/datasets/cifar.ts';
@@ -89,14 +89,15 @@ function parted(images: ImageFiles, { shape, source, saved, testSplit }: Plan): 
   return { ...same, train, trainLabels: labelsOf(train), test, testLabels: labelsOf(test) };
 }
 
-/** CIFAR-10 or -100 in a directory, or fetched into the cache. */
+/** CIFAR-10 or -100 from an archive of that format, from a directory that has the official one, or fetched into the cache. */
 export async function cifarSplits(
   kind: 'cifar10' | 'cifar100',
-  dataDir: string | undefined,
+  place: string | undefined,
   onProgress: (progress: DownloadProgress) => void,
 ): Promise<Splits> {
   const read = kind === 'cifar10' ? cifar10 : cifar100;
-  const { train, test, source, classNames } = await read({ dataDir, onProgress });
+  const isFile = place !== undefined && statSync(place, { throwIfNoEntry: false })?.isFile();
+  const { train, test, source, classNames } = await read({ [isFile ? 'archive' : 'dataDir']: place, onProgress });
   return {
     ...{ train, trainLabels: train.columns.y.data, test, testLabels: test.columns.y.data },
     ...{ shape: train.columns.x.shape, classes: classNames.length, classNames, source },

@@ -20,14 +20,16 @@ export interface ModelInterface {
   readonly classNames?: readonly string[] | undefined;
   /** What classes weigh in training. */
   readonly classWeights?: readonly number[] | undefined;
+  /** Of the focal loss in training. */
+  readonly focalGamma?: number | undefined;
 }
 
 /** The constructor options of the built-in classifier. */
 export function classifierOptions(
   settings: ModelSettings,
-  { shape, classes, classWeights }: ModelInterface,
+  { shape, classes, classWeights, focalGamma }: ModelInterface,
 ): ImageClassificationOptions {
-  return { ...trainingOptions(settings), encoder: encoder(settings, shape), classes, classWeights };
+  return { ...trainingOptions(settings), encoder: encoder(settings, shape), classes, classWeights, focalGamma };
 }
 
 /** Those of them that say how it is trained. */

@@ -21,6 +21,7 @@ import {
   time,
   words,
 } from './option.ts';
+import { LEARNING, METRICS } from './uneven-options.ts';
 
 const group = <const G extends OptionGroup>(given: G): G => given;
 
@@ -47,7 +48,7 @@ export const DATA = group({
   options: {
     data: source(
       'mnist: handwritten digits, fetched once; digits: drawn by Kelvin itself; idx: four idx files in --data-dir; ' +
-        'cifar10[:DIR], cifar100[:DIR]; folder:DIR, a folder per class; csv:FILE, a table of the images in --images',
+        'cifar10[:DIR], cifar100[:DIR], or a tar.gz of that format; folder:DIR, a folder per class; csv:FILE, a table of the images in --images',
       { defaultText: 'mnist, or digits when MNIST cannot be had' },
     ),
     images: path('folder of the images (csv only)'),
@@ -221,6 +222,8 @@ export const ALL_GROUPS: readonly OptionGroup[] = [
   DATA,
   MODULE,
   MODEL,
+  LEARNING,
+  METRICS,
   TRAINER,
   PROFILING,
   OUTPUT,

@@ -21,6 +21,7 @@ import {
   TRAINER,
 } from './options.ts';
 import { BOARD, NATIVE } from './tool-options.ts';
+import { LEARNING, METRICS } from './uneven-options.ts';
 
 const define = <const G extends readonly OptionGroup[]>(spec: CommandSpec<G>): CommandSpec<G> => spec;
 
@@ -28,7 +29,7 @@ const define = <const G extends readonly OptionGroup[]>(spec: CommandSpec<G>): C
 const fit = define({
   name: 'fit',
   about: 'Train a model, with checkpoints and TensorBoard files.',
-  groups: [DATA, MODEL, MODULE, TRAINER, OUTPUT, RESUME, PROFILING, GENERAL],
+  groups: [DATA, MODEL, LEARNING, METRICS, MODULE, TRAINER, OUTPUT, RESUME, PROFILING, GENERAL],
   examples: [
     'kelvin fit',
     'kelvin fit --data digits --hidden 800,800 --dropout 0.3 --max-epochs 20',
@@ -41,7 +42,7 @@ const fit = define({
 const check = define({
   name: 'check',
   about: 'Try a training without doing it: shapes, metrics, steps, mistakes.',
-  groups: [DATA, MODEL, MODULE, TRAINER, OUTPUT, GENERAL],
+  groups: [DATA, MODEL, LEARNING, METRICS, MODULE, TRAINER, OUTPUT, GENERAL],
   examples: ['kelvin check --data digits --hidden 800,800', 'kelvin check --module ./my-model.js --config run.yaml'],
   run: async (settings, context) => (await import('./commands/check.ts')).check(settings, context),
 });
@@ -49,7 +50,7 @@ const check = define({
 const validate = define({
   name: 'validate',
   about: 'Measure a checkpoint on the validation images.',
-  groups: [EVALUATION, DATA, MODULE, PROFILING, GENERAL],
+  groups: [EVALUATION, METRICS, DATA, MODULE, PROFILING, GENERAL],
   examples: ['kelvin validate --ckpt runs/fit/version_0/checkpoints/last.ckpt'],
   run: async (settings, context) => (await import('./commands/evaluate.ts')).evaluate('validate', settings, context),
 });
@@ -57,7 +58,7 @@ const validate = define({
 const test = define({
   name: 'test',
   about: 'Measure a checkpoint on the test images.',
-  groups: [EVALUATION, DATA, MODULE, PROFILING, GENERAL],
+  groups: [EVALUATION, METRICS, DATA, MODULE, PROFILING, GENERAL],
   examples: ['kelvin test --ckpt runs/fit/version_0/checkpoints/last.ckpt'],
   run: async (settings, context) => (await import('./commands/evaluate.ts')).evaluate('test', settings, context),
 });

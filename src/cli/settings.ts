@@ -16,12 +16,15 @@ import type {
   TRAINER,
 } from './options.ts';
 import type { BOARD, NATIVE } from './tool-options.ts';
+import type { LEARNING, METRICS } from './uneven-options.ts';
 
 export type BoardSettings = SettingsOf<readonly [typeof BOARD]>;
 export type NativeSettings = SettingsOf<readonly [typeof NATIVE]>;
 export type GeneralSettings = SettingsOf<readonly [typeof GENERAL]>;
 export type DataSettings = SettingsOf<readonly [typeof DATA]>;
 export type ModelSettings = SettingsOf<readonly [typeof MODEL]>;
+export type LearningSettings = SettingsOf<readonly [typeof LEARNING]>;
+export type MetricSettings = SettingsOf<readonly [typeof METRICS]>;
 /** `hparams` is a list of `key=value`. */
 export type ModuleSettings = SettingsOf<readonly [typeof MODULE]>;
 export type TrainerSettings = SettingsOf<readonly [typeof TRAINER]>;

@@ -41,12 +41,14 @@ export interface ModuleChoice {
   readonly model: ModelSettings | undefined;
   /** The views that the built-in classifier averages over. */
   readonly views?: EvaluationSettings['views'] | undefined;
+  /** Of the focal loss. Default 0: cross-entropy. */
+  readonly focalGamma?: number | undefined;
 }
 
 /** Makes the module: the user's own, or the built-in classifier from options or from a checkpoint. */
 export async function makeTask(
   settings: DataSettings & ModuleSettings & GeneralSettings,
-  { checkpoint, model, views }: ModuleChoice,
+  { checkpoint, model, views, focalGamma }: ModuleChoice,
   context: Context,
 ): Promise<Task> {
   const { module: file, hparams, seed } = settings;
@@ -76,7 +78,8 @@ export async function makeTask(
   }
   const images = await loadData(settings, seed, context.io, saved?.interface);
   const { classWeights } = images;
-  const classifier = buildClassifier(wanted, saved ? { ...saved.interface, classWeights } : images);
+  const known = saved ? { ...saved.interface, classWeights } : images;
+  const classifier = buildClassifier(wanted, { ...known, focalGamma });
   if (views !== undefined) classifier.testViews = views;
   const module = classifier as LightningModule<never>;
   return { module, images, datamodule: undefined, builtIn: true };

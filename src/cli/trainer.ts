@@ -68,7 +68,11 @@ export function makeTraining(
 }
 
 /** Makes the trainer of `validate`, `test` and `predict`. */
-export function makeEvaluator(settings: EvaluationSettings & GeneralSettings & ProfilingSettings, io: Io): Trainer {
+export function makeEvaluator(
+  settings: EvaluationSettings & GeneralSettings & ProfilingSettings,
+  io: Io,
+  callbacks: readonly Callback[] = [],
+): Trainer {
   const limit = settings.limitTestBatches;
   return new Trainer({
     profiler: makeProfiler(settings.profiler, io),
@@ -76,7 +80,7 @@ export function makeEvaluator(settings: EvaluationSettings & GeneralSettings & P
     enableCheckpointing: false,
     enableModelSummary: false,
     enableProgressBar: settings.progress,
-    callbacks: progressBar(settings, io),
+    callbacks: [...progressBar(settings, io), ...callbacks],
     limitTestBatches: limit,
     limitValBatches: limit,
     limitPredictBatches: limit,

@@ -12,6 +12,7 @@ export type FusedKernel =
   | 'KelvinCentredSums'
   | 'KelvinCrossEntropy'
   | 'KelvinSparseCrossEntropy'
+  | 'KelvinKLDivergence'
   | 'KelvinBatchNorm'
   | 'KelvinLayerNorm';
 

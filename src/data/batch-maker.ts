@@ -5,6 +5,7 @@
 import { rememberViews } from './batch-views.ts';
 import type { Dataset } from './dataset.ts';
 import type { Prepared } from './iteration.ts';
+import { LentMemory } from './lent-memory.ts';
 import { notForWorkers, tooManyBad } from './loader-options.ts';
 import {
   type BadSample,
@@ -36,6 +37,7 @@ export interface BatchPlan<S, B> {
 export class BatchMaker<S, B> {
   readonly #plan: BatchPlan<S, B>;
   readonly #reader: Reader<S>;
+  readonly #lent = new LentMemory();
   readonly #bad = new Map<BadSample['id'], BadSample>();
   #pool: WorkerPool | undefined;
 
@@ -94,6 +96,8 @@ export class BatchMaker<S, B> {
         if (collate && samples) return collate([...samples]);
         const whole = tree as NonNullable<typeof tree>;
         const batch = toTensors(whole) as B;
+        this.#pool?.giveBack(this.#lent.collect());
+        if (this.#pool) this.#lent.lend(batch, whole);
         rememberViews(batch, { dataset, request, tree: whole, bad, augmentation });
         return batch;
       },

@@ -10,6 +10,8 @@ import type { SampleId } from './views.ts';
 
 /** The views in a batch, by row. */
 export interface BatchViews {
+  /** The data set that the samples are of. */
+  readonly dataset: object;
   /** The seed of the loader. */
   readonly seed: number;
   /** The epoch that augmentation is drawn for, from 0. */
@@ -21,7 +23,8 @@ export interface BatchViews {
   /**
    * The CRC-32 of one row of a column as it was read and augmented. Nothing is read back from a tensor.
    *
-   * @returns undefined when the batch has no such column
+   * @returns undefined when the batch has no such column; when its tensors are disposed, it may be undefined too, since
+   *   its memory is used for another batch
    */
   checksum(column: string, row: number): number | undefined;
 }
@@ -58,6 +61,7 @@ export function rememberViews(batch: unknown, { dataset, request, tree, bad, aug
   if (typeof batch !== 'object' || batch === null) return;
   let ids: readonly SampleId[] | undefined;
   known.set(batch, {
+    dataset,
     seed: request.seed,
     epoch: request.epoch,
     augmentation,
@@ -78,7 +82,7 @@ function idsOf(dataset: Dataset, indices: Uint32Array, bad: ReadViews['bad']): S
 
 function checksumOf(tree: HostTree, column: string, row: number): number | undefined {
   const values = (tree as Readonly<Record<string, HostTree>>)[column];
-  if (!isHostTensor(values)) return undefined;
+  if (!isHostTensor(values) || values.data.length === 0) return undefined; // memory that was given away is empty
   const { buffer, byteOffset, byteLength } = values.data;
   const size = byteLength / (values.shape[0] as number);
   return crc32(new Uint8Array(buffer, byteOffset + row * size, size));

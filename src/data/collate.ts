@@ -3,7 +3,18 @@
  * host tensors, and objects and tuples of these; they have to agree in shape, and the error names the one that does not.
  */
 import { DataError, show } from '../core/errors.ts';
-import { dtypeOf, type HostArray, type HostTensor, type HostTree, isHostArray, isHostTensor, sizeOf } from './host.ts';
+import {
+  dtypeOf,
+  type HostArray,
+  type HostTensor,
+  type HostTree,
+  isHostArray,
+  isHostTensor,
+  isScaled,
+  rescale,
+  sizeOf,
+} from './host.ts';
+import { memoryOf } from './spare-memory.ts';
 import type { SampleId } from './views.ts';
 
 /**
@@ -74,6 +85,7 @@ function stack(values: readonly unknown[], place: Place): HostTensor {
     const value = asHostTensor(values, row, place);
     if (!sameShape(value.shape, first.shape)) throw otherShape(value, first, row, place);
     data.set(value.data, row * size);
+    if (isScaled(value)) rescale((data as Float32Array).subarray(row * size, (row + 1) * size), value.scale);
   }
   return { data, shape: [values.length, ...first.shape], dtype };
 }
@@ -128,8 +140,9 @@ const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 
 function newArray(dtype: string, length: number): HostArray {
-  if (dtype === 'float32') return new Float32Array(length);
-  return dtype === 'bool' ? new Uint8Array(length) : new Int32Array(length);
+  const memory = memoryOf(dtype === 'bool' ? length : 4 * length);
+  if (dtype === 'float32') return new Float32Array(memory);
+  return dtype === 'bool' ? new Uint8Array(memory) : new Int32Array(memory);
 }
 
 const where = ({ path }: Place): string => (path ? ` at \`${path}\`` : '');

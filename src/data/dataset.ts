@@ -24,6 +24,8 @@ export interface Dataset<S = unknown, B = unknown> {
   get(index: number): S | Promise<S>;
   /** Fast path: the samples at `indices` as one batch of fresh arrays, the batch being the first axis. */
   gather?(indices: ArrayLike<number>): HostBatch;
+  /** Within Kelvin: as `get`, but pixels may be left for collating to scale. For samples that nobody else sees. */
+  getUnscaled?(index: number): S | Promise<S>;
   /** The lasting name of a sample, which augmentation and caches go by. Default: its index. */
   sampleId?(index: number): SampleId;
   /** Never called and never there; it carries the batch type. A method, so that narrower batch types are accepted. */

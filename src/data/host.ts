@@ -28,6 +28,12 @@ export interface HostTensor {
   readonly dtype?: HostDtype | undefined;
 }
 
+/** A host tensor whose values still have to be multiplied by `scale`: what is quicker to do to a whole batch. */
+export interface ScaledTensor extends HostTensor {
+  readonly dtype: 'float32';
+  readonly scale: number;
+}
+
 /** One batch as named host tensors, each with the batch as its first axis. */
 export type HostBatch = Record<string, HostTensor>;
 
@@ -69,6 +75,24 @@ export function isHostTensor(value: unknown): value is HostTensor {
   return (
     typeof candidate === 'object' && candidate !== null && isHostArray(candidate.data) && Array.isArray(candidate.shape)
   );
+}
+
+/** Whether values have to be scaled before anybody but {@link collate} sees them. */
+export function isScaled(value: HostTensor): value is ScaledTensor {
+  return (value as Partial<ScaledTensor>).scale !== undefined;
+}
+
+/** Multiplies in place, four at a time. Copying first and scaling then takes half the time of doing both at once. */
+export function rescale(values: Float32Array, scale: number, offset = 0): void {
+  const whole = values.length - (values.length % 4);
+  let i = 0;
+  for (; i < whole; i += 4) {
+    values[i] = (values[i] as number) * scale + offset;
+    values[i + 1] = (values[i + 1] as number) * scale + offset;
+    values[i + 2] = (values[i + 2] as number) * scale + offset;
+    values[i + 3] = (values[i + 3] as number) * scale + offset;
+  }
+  for (; i < values.length; i++) values[i] = (values[i] as number) * scale + offset;
 }
 
 /** Whether this has to be waited for. */

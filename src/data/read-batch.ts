@@ -113,12 +113,13 @@ function readSamples<S>(
 }
 
 function readSample<S>(
-  { dataset, transform, skipBad }: Reader<S>,
+  { dataset, transform: given, asSamples, skipBad }: Reader<S>,
   { seed, epoch }: BatchRequest,
   index: number,
   bad: BadSample[],
 ): S | typeof MISSING | Promise<S | typeof MISSING> {
   const id = sampleIdOf(dataset, index);
+  const transform = typeof given === 'function' ? given : undefined;
   const blame = (error: unknown): never => {
     throw sampleFailed(id, error);
   };
@@ -128,10 +129,10 @@ function readSample<S>(
     return MISSING;
   };
   const change = (sample: S): S | Promise<S> =>
-    typeof transform === 'function' ? transform(sample, sampleRandom({ seed, epoch, id })) : sample;
+    transform ? transform(sample, sampleRandom({ seed, epoch, id })) : sample;
   let found: S | Promise<S>;
   try {
-    found = dataset.get(index);
+    found = !asSamples && !transform && dataset.getUnscaled ? dataset.getUnscaled(index) : dataset.get(index);
   } catch (error) {
     return unread(error);
   }

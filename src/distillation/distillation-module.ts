@@ -15,6 +15,7 @@ import { KnowledgeTransfer } from './knowledge-transfer.ts';
 import { LogitsDistillationLoss } from './losses/logits-loss.ts';
 import { asSource, type Teacher } from './teachers/as-source.ts';
 import { TeacherGuard } from './teachers/guard.ts';
+import type { TeacherSource } from './teachers/source.ts';
 
 /** Options of {@link DistillationModule}: those of the student, and how it is taught. */
 export interface DistillationOptions extends ImageClassificationOptions {
@@ -71,6 +72,11 @@ export class DistillationModule<Own extends string = never> extends ImageClassif
     });
     this.#guard = new TeacherGuard(source);
     this.saveHyperparameters(taught);
+  }
+
+  /** Where the teacher's answers come from. */
+  get teacher(): TeacherSource {
+    return this.#transfer.teacher;
   }
 
   /** T. */

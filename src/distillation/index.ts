@@ -80,6 +80,7 @@ export {
   evaluateDistillation,
   type TextWriter,
 } from './report/index.ts';
+export { RunLedger } from './run-ledger.ts';
 export {
   runSweep,
   type SweepOptions,

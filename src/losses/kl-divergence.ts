@@ -1,5 +1,6 @@
 /** The Kullback–Leibler divergence between two softened softmaxes: the loss of knowledge distillation. */
 import { z } from 'zod';
+import { runFused } from '../core/fused.ts';
 import { oneOf, parseOptions, positiveNumber } from '../core/options.ts';
 import * as tf from '../core/tf.ts';
 import { checkLogits, checkSameShape } from './shapes.ts';
@@ -56,23 +57,45 @@ export function klDivergence(
   const scale = scaleOf(reduction, studentLogits);
   const perSample = reduction === 'none';
   return tf.tidy(() => {
-    const teacher = logSoftmax(tf.div(teacherLogits, temperature));
-    const probabilities = tf.exp(teacher);
     const divergence = tf.customGrad((logits, save) => {
-      const student = logSoftmax(tf.div(logits as tf.Tensor, temperature));
-      (save as tf.GradSaveFunc)([student, probabilities]);
-      const terms = tf.mul(probabilities, tf.sub(teacher, student));
-      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
-        const difference = tf.sub(tf.exp(saved[0] as tf.Tensor), saved[1] as tf.Tensor);
-        return tf.mul(difference, tf.mul(perSample ? tf.expandDims(dy, 1) : dy, temperature * scale));
-      };
+      const { divergences, kept, slope } = divergencesOf(logits as tf.Tensor, teacherLogits, temperature);
+      (save as tf.GradSaveFunc)(kept);
+      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor =>
+        tf.mul(slope(saved), tf.mul(perSample ? tf.expandDims(dy, 1) : dy, temperature * scale));
       return {
-        value: tf.mul(perSample ? tf.sum(terms, 1) : tf.sum(terms), temperature ** 2 * scale),
+        value: tf.mul(perSample ? divergences : tf.sum(divergences), temperature ** 2 * scale),
         gradFunc: gradFunc as unknown as (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[],
       };
     });
     return divergence(studentLogits);
   });
+}
+
+interface Divergences {
+  /** Of each sample, shape [batch]. */
+  readonly divergences: tf.Tensor;
+  /** What has to be kept for the gradient. */
+  readonly kept: tf.Tensor[];
+  /** The student's softmax less the teacher's, shape [batch, classes], from what was kept. */
+  readonly slope: (kept: tf.Tensor[]) => tf.Tensor;
+}
+
+/** By a fused kernel where the engine has one, whose divergence and gradient come in one go. */
+function divergencesOf(student: tf.Tensor, teacher: tf.Tensor, temperature: number): Divergences {
+  const floats = student.dtype === 'float32' && teacher.dtype === 'float32';
+  const fused = floats ? runFused('KelvinKLDivergence', { student, teacher }, { temperature }) : undefined;
+  if (fused) {
+    const [divergences, gradient] = fused as [tf.Tensor, tf.Tensor];
+    return { divergences, kept: [gradient], slope: ([kept]) => kept as tf.Tensor };
+  }
+  const taught = logSoftmax(tf.div(teacher, temperature));
+  const own = logSoftmax(tf.div(student, temperature));
+  const probabilities = tf.exp(taught);
+  return {
+    divergences: tf.sum(tf.mul(probabilities, tf.sub(taught, own)), 1),
+    kept: [own, probabilities],
+    slope: ([kept, target]) => tf.sub(tf.exp(kept as tf.Tensor), target as tf.Tensor),
+  };
 }
 
 function scaleOf(reduction: KLReduction, { shape, size }: tf.Tensor): number {

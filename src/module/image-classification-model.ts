@@ -1,6 +1,6 @@
 /** A ready-made image classifier: an encoder, a linear head, cross-entropy, and the metrics everybody looks at. */
 import { z } from 'zod';
-import { ConfigError, DataError } from '../core/errors.ts';
+import { ConfigError, DataError, show } from '../core/errors.ts';
 import { anyThat, numberBetween, oneOf, parseOptions, positiveNumber, wholeNumber } from '../core/options.ts';
 import { onHost } from '../core/recording.ts';
 import * as tf from '../core/tf.ts';
@@ -171,7 +171,9 @@ export class ImageClassificationModel<Own extends string = never> extends Lightn
   }
 
   /** Looks for labels out of range: in every batch where reading them is cheap, else in the first of each epoch. */
-  protected checkBatch({ y }: ImageBatch, batchIdx: number): void {
+  protected checkBatch(batch: ImageBatch, batchIdx: number): void {
+    const { y } = batch;
+    if (!(y instanceof tf.Tensor)) throw noLabels(this.constructor.name, batch);
     if (y.rank !== 1) return;
     onHost([y], batchIdx, ([labels], index) => {
       if (index === 0 || readsAreCheap()) checkLabels(labels as tf.Tensor, this.classes);
@@ -244,3 +246,10 @@ function withHead(encoder: tf.LayersModel, classes: number): tf.LayersModel {
 let heads = 0;
 /** tfjs wants layer names to be unique within a model only, but variables everywhere. */
 const freshName = (base: string): string => `${base}_Head${++heads}`;
+
+const noLabels = (owner: string, batch: object): DataError =>
+  new DataError(`${owner}: the batch`, {
+    code: 'no-labels',
+    expected: 'images `x` and labels `y`, as tensors',
+    got: Object.keys(batch).join(', ') || show(batch),
+  });

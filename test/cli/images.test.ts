@@ -36,15 +36,21 @@ const last = (name: string) => join(directory, 'runs', name, 'version_0', 'check
 describe('a table of images', () => {
   test('is learnt, tested and predicted, without labels too', async () => {
     const label = ['--label', 'diagnosis'];
-    const more = ['--size', '8', '--test-split', '0.2', '--class-weights', 'balanced', '--augment', 'flip,rotate'];
+    const uneven = ['--class-weights', 'balanced', '--focal-gamma', '1', '--metrics', 'kappa,auc,sensitivity'];
+    const images = ['--size', '8', '--test-split', '0.2', '--augment', 'flip,rotate'];
+    const more = [...images, ...uneven, '--monitor', 'val_kappa'];
     const fit = await kelvin('fit', ...table(), ...label, ...run, ...small, ...more, '--max-epochs', '12');
     expect(fit.code, fit.err).toBe(0);
     expect(fit.err).toContain('44 images to train, 4 to validate, 12 to test');
+    expect(Number(/val_kappa +(\S+)/.exec(fit.out)?.[1])).toBeGreaterThan(0.9);
 
     const args = [...table(), '--ckpt', last('fit'), '--no-progress', '--test-split', '0.2'];
-    const tested = await kelvin('test', ...args, ...label, '--views', 'identity,flipVertical');
+    const measured = ['--views', 'identity,flipVertical', '--metrics', 'specificity,calibration'];
+    const tested = await kelvin('test', ...args, ...label, ...measured);
     expect(tested.code, tested.err).toBe(0);
     expect(Number(/test_acc +(\S+)/.exec(tested.out)?.[1])).toBeGreaterThan(0.9);
+    expect(tested.out).toContain('test_calibration');
+    expect(tested.out).toMatch(/test_specificity\/2 +1\n/);
 
     const out = join(directory, 'predictions.csv');
     const predicted = await kelvin('predict', ...args, '--out', out, '--workers', '1');
@@ -101,6 +107,7 @@ test('a folder per class is learnt and distilled', async () => {
     'folder',
     '--augment',
     'crop,color,erase,affine,vflip,randaugment',
+    ...['--mixup', '0.2', '--cutmix', '1'],
   );
   expect(code, err).toBe(0);
   expect(err).toContain('images to train');

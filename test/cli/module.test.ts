@@ -26,6 +26,14 @@ test('a class with its own data is trained, tested and predicts', async () => {
   );
   expect(fit.code, fit.err).toBe(0);
   expect(fit.out).toContain('Trained 20 epochs, 80 steps.');
+  for (const option of [
+    ['--mixup', '1'],
+    ['--focal-gamma', '2'],
+    ['--metrics', 'auc'],
+  ]) {
+    const { code, err } = await kelvin('fit', ...module, ...option, '--log-dir', directory);
+    expect([code, err.startsWith(`error: ${option[0]}`)]).toEqual([2, true]);
+  }
 
   const tested = await kelvin('test', ...module, '--ckpt', checkpoint('line'));
   expect(tested.code, tested.err).toBe(0);

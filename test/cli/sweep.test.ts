@@ -59,7 +59,7 @@ test('a sweep over sizes and temperatures, then over one more size: only that is
   expect(second.err.match(/teacher-digits/g)).toBeNull();
   const other = await sweep(logDir, 'sizes=0.5', '--max-epochs', '3');
   expect(other.code).toBe(1);
-  expect(other.err).toContain('holds the runs of another sweep');
+  expect(other.err).toContain('holds the runs of another plan');
 });
 
 test('a sweep that is interrupted goes on and ends where one that was not does', async () => {
@@ -80,10 +80,13 @@ test('a sweep that is interrupted goes on and ends where one that was not does',
   const args = ['distill', ...SMALL, '--log-dir', parts, '--seeds', '1', '--sweep', what];
   expect(await run(args, { stdout: stream, stderr: stream })).toBe(130);
   expect(printed).toContain('The same command goes on');
-  expect(existsSync(join(parts, 'distill-sweep', 'runs.json'))).toBe(true);
+  expect(existsSync(join(parts, 'distill-sweep', 'results'))).toBe(true);
   expect((await sweep(parts, what)).code).toBe(0);
-  const runs = (directory: string) =>
-    JSON.parse(readFileSync(join(directory, 'distill-sweep', 'runs.json'), 'utf8')).runs;
+  const runs = (logDir: string) => {
+    const directory = join(logDir, 'distill-sweep', 'results');
+    const names = readdirSync(directory).sort();
+    return Object.fromEntries(names.map((name) => [name, JSON.parse(readFileSync(join(directory, name), 'utf8'))]));
+  };
   expect(runs(parts)).toEqual(runs(whole));
   expect(Object.keys(runs(whole))).toHaveLength(6);
 });

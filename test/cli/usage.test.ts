@@ -63,9 +63,9 @@ test('the help of a command groups its options, names their defaults and ends wi
     Data:
       --data <source>                  mnist: handwritten digits, fetched once; digits: drawn by Kelvin
                                        itself; idx: four idx files in --data-dir; cifar10[:DIR],
-                                       cifar100[:DIR]; folder:DIR, a folder per class; csv:FILE, a table
-                                       of the images in --images (default: mnist, or digits when MNIST
-                                       cannot be had)
+                                       cifar100[:DIR], or a tar.gz of that format; folder:DIR, a folder
+                                       per class; csv:FILE, a table of the images in --images (default:
+                                       mnist, or digits when MNIST cannot be had)
       --images <path>                  folder of the images (csv only)
       --id <column>                    column that names the image (csv only) (default: the first)
       --label <column>                 column of the label (csv only); predict does without

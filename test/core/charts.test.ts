@@ -34,6 +34,30 @@ test('a range reaches from low to high around its value', () => {
   expect((value - low) / (high - low)).toBeCloseTo(2 / 3, 2);
 });
 
+test('names of any length and number have room', () => {
+  const name = 'a student with a long name, distilled at T 20';
+  const least = 5.5 * name.length; // narrow letters
+  const width = (svg: string): number => numbers(svg, /viewBox="0 0 ([\d.]+)/g)[0] as number;
+  const range = rangeChart({ title: 't', x: 'x', ranges: [{ name, value: 3, low: 1, high: 4 }] });
+  expect(numbers(range, /<text x="([\d.]+)"[^>]*text-anchor="end">a student/g)[0]).toBeGreaterThan(least);
+  const points = [
+    [0, 1],
+    [1, 1],
+  ] as const;
+  const series = Array.from({ length: 40 }, (_, i) => ({ name: `${name} ${i}`, points }));
+  const lines = lineChart({ title: 't', x: 'x', y: 'y', series });
+  const ends = numbers(lines, /<text x="([\d.]+)"[^>]*>a student/g);
+  expect(width(lines) - Math.max(...ends)).toBeGreaterThan(least);
+  const heights = numbers(lines, /<text x="[\d.]+" y="(-?[\d.]+)"[^>]*>a student/g);
+  const height = numbers(lines, /viewBox="0 0 [\d.]+ ([\d.]+)/g)[0] as number;
+  expect([Math.min(...heights) > 12, Math.max(...heights) < height]).toEqual([true, true]);
+  heights.sort((a, b) => a - b);
+  for (const [i, at] of heights.entries())
+    if (i > 0) expect(at - (heights[i - 1] as number)).toBeGreaterThanOrEqual(14);
+  const titled = rangeChart({ title: name.repeat(3), x: 'x', ranges: [] });
+  expect(width(titled)).toBeGreaterThan(3 * least);
+});
+
 test('whatever the values, nothing but finite numbers is drawn, and names cannot break out', () => {
   const value = fc.double({ min: -1e12, max: 1e12, noNaN: true });
   const series = fc.array(fc.record({ name: fc.string(), points: fc.array(fc.tuple(value, value), { maxLength: 5 }) }));

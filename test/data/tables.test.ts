@@ -1,5 +1,5 @@
 /** Image folders, tables of images and JSON lines: what they read, and what they say about data that is wrong. */
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { csvImages, DataLoader, imageFolder, jsonLines, tf } from 'kelvin';
 import sharp from 'sharp';
@@ -72,6 +72,23 @@ describe('imageFolder', () => {
         help: did you mean 'cat'?",
       ]
     `);
+  });
+
+  test.skipIf(process.platform === 'win32')('names a folder that may not be read (skipped on Windows)', async () => {
+    await mkdir(at('locked/cats'), { recursive: true });
+    await chmod(at('locked/cats'), 0o000);
+    const isRoot = process.geteuid?.() === 0; // who may read everything, so becomes nobody for a moment
+    if (isRoot) await chmod(folder, 0o755);
+    if (isRoot) process.seteuid?.(65534);
+    try {
+      expect(await errorOf(imageFolder(at('locked')))).toMatchInlineSnapshot(`
+        "DataError folder-unreadable: The folder /locked/cats cannot be read: EACCES: permission denied, scandir '/locked/cats'.
+          help: check the path and the permissions"
+      `);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      await chmod(at('locked/cats'), 0o755);
+    }
   });
 
   test('names an image that is corrupt', async () => {

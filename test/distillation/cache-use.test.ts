@@ -149,6 +149,35 @@ describe('what does not fit is refused', () => {
     augmented.dispose();
   });
 
+  test('also what changes under way', async () => {
+    const changing = images(48);
+    const loader = new DataLoader<ImageBatch>(changing as never, { batchSize: 16, shuffle: true, seed: 3 });
+    const cache = await cacheTeacherLogits(teacher, loader, { file: join(directory, 'e.logits') });
+    const walk = async () => {
+      for await (const batch of loader) {
+        cache.logitsOf(batch);
+        tf.dispose(batch as never);
+      }
+    };
+    await walk();
+    await walk();
+    changing.columns.x.data.fill(0.5);
+    let left = 0;
+    const refused = async () => {
+      for await (const batch of loader) {
+        left += 1;
+        try {
+          cache.logitsOf(batch);
+        } finally {
+          tf.dispose(batch as never);
+        }
+      }
+    };
+    expect(await messageFrom(refused)).toMatch(/other-content/);
+    expect(left).toBe(1);
+    cache.dispose();
+  });
+
   test('batches that nobody knows the samples of', async () => {
     const cache = await cacheTeacherLogits(teacher, loaderOf(), { file: join(directory, 'c.logits') });
     expect(await messageFrom(() => cache.logitsOf({ x: 1 }))).toMatch(/no-views/);

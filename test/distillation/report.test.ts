@@ -68,7 +68,10 @@ test('several seeds give a mean and an interval of Student, one seed an interval
   const mean = 11 / 3;
   const deviation = Math.sqrt(errors.reduce((sum, e) => sum + (e - mean) ** 2, 0) / 2);
   expect(student?.value).toBeCloseTo(mean);
-  expect(student?.high).toBeCloseTo(mean + (4.302653 * deviation) / Math.sqrt(3), 4);
+  // 4.30 deviations of the mean reach to 7.46, beyond all of the samples.
+  const half = (4.302653 * deviation) / Math.sqrt(3);
+  expect(student?.low).toBeCloseTo(Math.max(0, mean - half), 4);
+  expect([mean + half > XS.length, student?.high, report.rows[1]?.accuracy.low]).toEqual([true, XS.length, 0]);
   // Wilson, by the published formula for 2 of 7.
   const { low, high } = report.reference.errors;
   expect([low / 7, high / 7].map((share) => share.toFixed(4))).toEqual(['0.0822', '0.6411']);

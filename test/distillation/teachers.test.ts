@@ -10,7 +10,6 @@ import {
   ImageClassificationModel,
   LogitsDistillationLoss,
   loadTeacher,
-  type OnnxRuntime,
   StaticLossBalancer,
   startEngine,
   type TeacherGraphModel,
@@ -112,47 +111,6 @@ test('a graph model answers by node names', async () => {
     expect(ask(source, ['', 'node'])).toEqual([5]);
   });
   source.dispose?.();
-});
-
-test('an ONNX file answers before each step, in the layout that it wants', async () => {
-  const shapes: (readonly number[])[] = [];
-  class OnnxTensor {
-    readonly data: Float32Array;
-    readonly dims: readonly number[];
-    constructor(_type: string, data: Float32Array, dims: readonly number[]) {
-      [this.data, this.dims] = [data, dims];
-      shapes.push(dims);
-    }
-  }
-  const runtime = {
-    Tensor: OnnxTensor,
-    InferenceSession: {
-      create: async () => ({
-        inputNames: ['x'],
-        outputNames: ['logits'],
-        run: async ({ x }: Record<string, OnnxTensor>) => ({
-          logits: {
-            dims: [6, 3],
-            data: Float32Array.from({ length: 18 }, (_, i) => i + (x as OnnxTensor).data.length),
-          },
-        }),
-      }),
-    },
-  } as unknown as OnnxRuntime;
-  const data = batches(1);
-  const student = network(1);
-  const distiller = await convert(student, {
-    teacherModel: 'file:///models/net.onnx',
-    criterion: new LogitsDistillationLoss(),
-    onnxRuntime: async () => runtime,
-  });
-  await expectNoLeak(() => new Trainer({ ...bare, maxEpochs: 2 }).fit(distiller, data).then(() => {}));
-  expect(shapes).toEqual([
-    [6, 4],
-    [6, 4],
-  ]);
-  student.dispose();
-  tf.dispose(data as never);
 });
 
 test('several teachers: means of probabilities at the temperature, or of logits', async () => {

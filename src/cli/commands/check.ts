@@ -4,6 +4,8 @@ import { EXIT, type ExitCode } from '../exit.ts';
 import type {
   DataSettings,
   GeneralSettings,
+  LearningSettings,
+  MetricSettings,
   ModelSettings,
   ModuleSettings,
   OutputSettings,
@@ -13,15 +15,24 @@ import { makeTask, prepared } from '../setup.ts';
 import { makeTraining } from '../trainer.ts';
 import { fitData, fitPlan } from './fit.ts';
 
-type Settings = DataSettings & ModelSettings & ModuleSettings & TrainerSettings & OutputSettings & GeneralSettings;
+type Settings = DataSettings &
+  ModelSettings &
+  LearningSettings &
+  MetricSettings &
+  ModuleSettings &
+  TrainerSettings &
+  OutputSettings &
+  GeneralSettings;
 
 /** Prints what it has found; fails when training would. Nothing is written. */
 export function check(settings: Settings, context: Context): Promise<ExitCode> {
   return prepared(settings, async () => {
-    const task = await makeTask(settings, { checkpoint: undefined, model: settings }, context);
+    const { focalGamma } = settings;
+    const task = await makeTask(settings, { checkpoint: undefined, model: settings, focalGamma }, context);
     try {
       const { trainer } = makeTraining(settings, fitPlan(task, settings), context.io);
-      const { ok } = await trainer.check(task.module, fitData(task, undefined), { stream: context.io.stdout });
+      const data = fitData(task, { ...settings, resume: undefined });
+      const { ok } = await trainer.check(task.module, data, { stream: context.io.stdout });
       return ok ? EXIT.done : EXIT.failed;
     } finally {
       task.module.dispose();

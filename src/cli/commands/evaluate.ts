@@ -7,13 +7,20 @@ import type {
   DataSettings,
   EvaluationSettings,
   GeneralSettings,
+  MetricSettings,
   ModuleSettings,
   ProfilingSettings,
 } from '../settings.ts';
 import { makeTask, prepared, type Task } from '../setup.ts';
 import { makeEvaluator, printMetrics, reportProfile } from '../trainer.ts';
+import { metricCallbacks } from '../uneven.ts';
 
-type Settings = EvaluationSettings & DataSettings & ModuleSettings & ProfilingSettings & GeneralSettings;
+type Settings = EvaluationSettings &
+  MetricSettings &
+  DataSettings &
+  ModuleSettings &
+  ProfilingSettings &
+  GeneralSettings;
 
 /** Measures, and prints the metrics. */
 export function evaluate(stage: 'validate' | 'test', settings: Settings, context: Context): Promise<ExitCode> {
@@ -24,7 +31,7 @@ export function evaluate(stage: 'validate' | 'test', settings: Settings, context
       context,
     );
     try {
-      const trainer = makeEvaluator(settings, context.io);
+      const trainer = makeEvaluator(settings, context.io, metricCallbacks(settings, task.images));
       const data = evaluationData(stage, task);
       const options = { ckptPath: settings.ckpt };
       const results: Metrics[] =

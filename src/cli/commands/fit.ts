@@ -5,6 +5,8 @@ import type { ExitCode } from '../exit.ts';
 import type {
   DataSettings,
   GeneralSettings,
+  LearningSettings,
+  MetricSettings,
   ModelSettings,
   ModuleSettings,
   OutputSettings,
@@ -14,9 +16,12 @@ import type {
 } from '../settings.ts';
 import { makeTask, prepared, type Task } from '../setup.ts';
 import { makeTraining, reportTraining, type TrainingPlan } from '../trainer.ts';
+import { checkLearning, metricCallbacks, mixed } from '../uneven.ts';
 
 type Settings = DataSettings &
   ModelSettings &
+  LearningSettings &
+  MetricSettings &
   ModuleSettings &
   TrainerSettings &
   OutputSettings &
@@ -24,15 +29,16 @@ type Settings = DataSettings &
   ProfilingSettings &
   GeneralSettings;
 
-type Planned = Pick<Settings, 'name' | 'limitValBatches'>;
+type Planned = Pick<Settings, 'name' | 'limitValBatches'> & LearningSettings & MetricSettings;
 
 /** Trains, and says where logs and checkpoints are. */
 export function fit(settings: Settings, context: Context): Promise<ExitCode> {
   return prepared(settings, async () => {
-    const task = await makeTask(settings, { checkpoint: settings.resume, model: settings }, context);
+    const { resume, focalGamma } = settings;
+    const task = await makeTask(settings, { checkpoint: resume, model: settings, focalGamma }, context);
     try {
       const training = makeTraining(settings, fitPlan(task, settings), context.io);
-      const result = await training.trainer.fit(task.module, fitData(task, settings.resume));
+      const result = await training.trainer.fit(task.module, fitData(task, settings));
       const resumeWith = (last: string) => `kelvin fit --resume ${last}`;
       return reportTraining(training, result, { logDir: settings.logDir, resumeWith }, context.io);
     } finally {
@@ -41,14 +47,22 @@ export function fit(settings: Settings, context: Context): Promise<ExitCode> {
   });
 }
 
-/** Which checkpoint is the best: by accuracy, where the classifier is validated. */
-export function fitPlan({ images, builtIn }: Task, { name, limitValBatches }: Planned): TrainingPlan {
-  const validates = images?.val !== undefined && limitValBatches !== 0;
-  return { name: name ?? 'fit', monitor: builtIn && validates ? 'val_acc' : undefined };
+/** Which checkpoint is the best, by accuracy unless told otherwise, and what is measured beside it. */
+export function fitPlan(task: Task, settings: Planned): TrainingPlan {
+  checkLearning(settings, task);
+  const { builtIn, images } = task;
+  const validates = images?.val !== undefined && settings.limitValBatches !== 0;
+  return {
+    name: settings.name ?? 'fit',
+    monitor: settings.monitor ?? (builtIn && validates ? 'val_acc' : undefined),
+    callbacks: metricCallbacks(settings, images),
+  };
 }
 
 /** The loaders of a training, or the module's own data. */
-export function fitData({ images, datamodule }: Task, ckptPath: string | undefined): FitData<never> {
+export function fitData({ images, datamodule }: Task, settings: LearningSettings & ResumeSettings): FitData<never> {
+  const { resume: ckptPath } = settings;
   if (datamodule !== undefined) return { datamodule, ckptPath };
-  return { train: images?.train(), val: images?.val, ckptPath } as unknown as FitData<never>;
+  const train = images && mixed(images.train(), settings, images.classes);
+  return { train, val: images?.val, ckptPath } as unknown as FitData<never>;
 }

@@ -176,7 +176,7 @@ function makeStudent(
 async function measure(teacher: ComparedModel, student: ComparedModel, { test }: ImageData): Promise<SweepRun> {
   const report = await evaluateDistillation({ teacher, student }, test, { runs: 1, warmUp: 0 });
   const { errors, samples, parameters, agreement, kl } = report.rows[1] as (typeof report.rows)[number];
-  return { errors: errors.value, samples, parameters, agreement: agreement.value, kl: kl.value };
+  return { errors: errors.value, samples, parameters: parameters as number, agreement: agreement.value, kl: kl.value };
 }
 
 const slug = (name: string): string => name.replaceAll(/[^\w.]+/g, '-');

@@ -67,6 +67,18 @@ export function tickText(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 
+/** About how many pixels a text takes, at most: letters of the usual fonts are narrower than that, most of them. */
+export function textWidth(text: string, fontSize = 12): number {
+  return Math.ceil(0.58 * fontSize * [...text].length);
+}
+
+/** The width of the longest text. */
+export const widest = (texts: readonly string[]): number =>
+  texts.reduce((most, text) => Math.max(most, textWidth(text)), 0);
+
+/** A coordinate as it is written. */
+export const pixels = (value: number): string => String(Math.round(value * 10) / 10);
+
 /** Text as it may stand in SVG and HTML. */
 export function escaped(text: string): string {
   const names: Readonly<Record<string, string>> = {
@@ -79,12 +91,17 @@ export function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (character) => names[character] as string);
 }
 
+const TITLE_SIZE = 14;
+
+/** The width of a picture: at least this, and enough for its title. */
+export const widthFor = (title: string, width: number): number => Math.max(width, 16 + textWidth(title, TITLE_SIZE));
+
 /** A picture of the given size with a title. It takes its text colour from the page; alone it is black on white. */
 export function picture(width: number, height: number, title: string, body: readonly string[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="currentColor">`,
     `<title>${escaped(title)}</title>`,
-    `<text x="8" y="18" font-size="14" font-weight="600">${escaped(title)}</text>`,
+    `<text x="8" y="18" font-size="${TITLE_SIZE}" font-weight="600">${escaped(title)}</text>`,
     ...body,
     '</svg>',
     '',

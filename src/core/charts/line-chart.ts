@@ -1,5 +1,16 @@
 /** A line chart, or a scatter of labelled points, as an SVG picture that needs nothing from elsewhere. */
-import { colourOf, escaped, picture, type Scale, type ScaleOptions, scaleOf, tickText } from './axis.ts';
+import {
+  pixels as at,
+  colourOf,
+  escaped,
+  picture,
+  type Scale,
+  type ScaleOptions,
+  scaleOf,
+  tickText,
+  widest,
+  widthFor,
+} from './axis.ts';
 
 /** One line of a chart, or points of one colour. */
 export interface ChartSeries {
@@ -24,7 +35,14 @@ export interface LineChart {
 
 const WIDTH = 640;
 const HEIGHT = 340;
-const BOX = { left: 60, right: WIDTH - 120, top: 36, bottom: HEIGHT - 44 };
+const LEFT = 60;
+const TOP = 36;
+/** Below the lowest value: ticks and what the axis shows. */
+const FOOT = 44;
+/** Least room for names at the right, and for the lines. */
+const ROOM = { names: 120, lines: 400 };
+/** From one name to the next. */
+const LINE = 14;
 
 /**
  * Draws lines or points over two axes.
@@ -40,33 +58,38 @@ export function lineChart(chart: LineChart): string {
   const { title, x, y, diagonal = false } = chart;
   const series = chart.series.filter(({ points }) => points.length > 0);
   const points = series.flatMap((one) => one.points);
-  if (points.length === 0) return picture(WIDTH, 30, `${title}: nothing to show`, []);
+  const nothing = `${title}: nothing to show`;
+  if (points.length === 0) return picture(widthFor(nothing, WIDTH), 30, nothing, []);
+  const names = Math.max(ROOM.names, widest(series.map(({ name }) => name)) + 16);
+  const width = widthFor(title, Math.max(WIDTH, LEFT + ROOM.lines + names));
+  const height = Math.max(HEIGHT, TOP + LINE * series.length + FOOT);
+  const box = { left: LEFT, right: width - names, top: TOP, bottom: height - FOOT };
   const xs = scaleOf(
     points.map(([at]) => at),
-    BOX.left,
-    BOX.right,
+    box.left,
+    box.right,
     chart.xScale,
   );
   const ys = scaleOf(
     points.map(([, at]) => at),
-    BOX.bottom,
-    BOX.top,
+    box.bottom,
+    box.top,
     chart.yScale,
   );
-  const middle = { x: (BOX.left + BOX.right) / 2, y: (BOX.top + BOX.bottom) / 2 };
-  return picture(WIDTH, HEIGHT, title, [
+  const middle = { x: (box.left + box.right) / 2, y: (box.top + box.bottom) / 2 };
+  return picture(width, height, title, [
     ...ys.ticks.map(
       (tick) =>
-        `<line x1="${BOX.left}" x2="${BOX.right}" y1="${at(ys.at(tick))}" y2="${at(ys.at(tick))}" stroke="currentColor" stroke-opacity="0.15"/>` +
-        `<text x="${BOX.left - 6}" y="${at(ys.at(tick) + 4)}" text-anchor="end">${tickText(tick)}</text>`,
+        `<line x1="${box.left}" x2="${box.right}" y1="${at(ys.at(tick))}" y2="${at(ys.at(tick))}" stroke="currentColor" stroke-opacity="0.15"/>` +
+        `<text x="${box.left - 6}" y="${at(ys.at(tick) + 4)}" text-anchor="end">${tickText(tick)}</text>`,
     ),
     ...xs.ticks.map(
-      (tick) => `<text x="${at(xs.at(tick))}" y="${BOX.bottom + 18}" text-anchor="middle">${tickText(tick)}</text>`,
+      (tick) => `<text x="${at(xs.at(tick))}" y="${box.bottom + 18}" text-anchor="middle">${tickText(tick)}</text>`,
     ),
-    `<text x="${middle.x}" y="${HEIGHT - 8}" text-anchor="middle">${escaped(x)}</text>`,
+    `<text x="${middle.x}" y="${height - 8}" text-anchor="middle">${escaped(x)}</text>`,
     `<text transform="translate(14 ${middle.y}) rotate(-90)" text-anchor="middle">${escaped(y)}</text>`,
     ...(diagonal ? [equalLine(xs, ys)] : []),
-    ...labelled(series, (point) => [xs.at(point[0]), ys.at(point[1])], chart.scatter === true),
+    ...labelled(series, (point) => [xs.at(point[0]), ys.at(point[1])], { scatter: chart.scatter === true, ...box }),
   ]);
 }
 
@@ -77,12 +100,21 @@ function equalLine(xs: Scale, ys: Scale): string {
   return from < to ? `<line ${ends} stroke="currentColor" stroke-opacity="0.4" stroke-dasharray="4 4"/>` : '';
 }
 
+interface Labelling {
+  readonly scatter: boolean;
+  /** Names stay above this. */
+  readonly bottom: number;
+}
+
 type ToPixels = (point: readonly [number, number]) => [number, number];
 
 /** The lines, each with its name at its end; names that would overlap are moved apart. */
-function labelled(series: readonly ChartSeries[], toPixels: ToPixels, scatter: boolean): string[] {
+function labelled(series: readonly ChartSeries[], toPixels: ToPixels, { scatter, bottom }: Labelling): string[] {
   const ends = series.map(({ points }) => toPixels(points.at(-1) as readonly [number, number]));
-  const heights = apart(ends.map(([, height]) => height));
+  const heights = apart(
+    ends.map(([, height]) => height),
+    bottom,
+  );
   return series.map(({ name, points }, i) => {
     const pixels = points.map(toPixels);
     const path = pixels.map(([px, py]) => `${at(px)},${at(py)}`).join(' ');
@@ -96,15 +128,17 @@ function labelled(series: readonly ChartSeries[], toPixels: ToPixels, scatter: b
   });
 }
 
-/** Heights at least a line of text apart, in their order. */
-function apart(heights: readonly number[]): number[] {
+/** Heights at least a line of text apart, in their order, and none below `bottom` as long as all have room. */
+function apart(heights: readonly number[], bottom: number): number[] {
   const moved = [...heights];
   const order = [...heights.keys()].sort((a, b) => (heights[a] as number) - (heights[b] as number));
   order.forEach((index, place) => {
     const above = order[place - 1];
-    if (above !== undefined) moved[index] = Math.max(moved[index] as number, (moved[above] as number) + 14);
+    if (above !== undefined) moved[index] = Math.max(moved[index] as number, (moved[above] as number) + LINE);
+  });
+  order.reverse().forEach((index, place) => {
+    const most = bottom - LINE * place;
+    moved[index] = Math.min(moved[index] as number, most);
   });
   return moved;
 }
-
-const at = (pixels: number): string => String(Math.round(pixels * 10) / 10);

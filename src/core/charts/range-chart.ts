@@ -1,5 +1,15 @@
 /** A chart of named values with the ranges they lie in, one line each, as an SVG picture. */
-import { colourOf, escaped, picture, type ScaleOptions, scaleOf, tickText } from './axis.ts';
+import {
+  pixels as at,
+  colourOf,
+  escaped,
+  picture,
+  type ScaleOptions,
+  scaleOf,
+  tickText,
+  widest,
+  widthFor,
+} from './axis.ts';
 
 /** A named value and where it may lie. */
 export interface ChartRange {
@@ -19,8 +29,10 @@ export interface RangeChart {
 }
 
 const WIDTH = 640;
-const BOX = { left: 150, right: WIDTH - 90, top: 36 };
+const TOP = 36;
 const LINE = 28;
+/** Least room for names, for values, and for the bars between them. */
+const ROOM = { names: 150, values: 90, bars: 320 };
 
 /**
  * Draws a dot for each value and a bar for its range.
@@ -31,25 +43,29 @@ const LINE = 28;
  * ```
  */
 export function rangeChart({ title, x, ranges, xScale }: RangeChart): string {
-  if (ranges.length === 0) return picture(WIDTH, 30, `${title}: nothing to show`, []);
-  const bottom = BOX.top + LINE * ranges.length;
+  const nothing = `${title}: nothing to show`;
+  if (ranges.length === 0) return picture(widthFor(nothing, WIDTH), 30, nothing, []);
+  const left = Math.max(ROOM.names, widest(ranges.map(({ name }) => name)) + 18);
+  const width = widthFor(title, Math.max(WIDTH, left + Math.max(ROOM.bars, widest([x])) + ROOM.values));
+  const right = width - ROOM.values;
+  const bottom = TOP + LINE * ranges.length;
   const xs = scaleOf(
     ranges.flatMap(({ low, high, value }) => [low, high, value]),
-    BOX.left,
-    BOX.right,
+    left,
+    right,
     xScale,
   );
-  return picture(WIDTH, bottom + 44, title, [
+  return picture(width, bottom + 44, title, [
     ...xs.ticks.map(
       (tick) =>
-        `<line x1="${at(xs.at(tick))}" x2="${at(xs.at(tick))}" y1="${BOX.top}" y2="${bottom}" stroke="currentColor" stroke-opacity="0.15"/>` +
+        `<line x1="${at(xs.at(tick))}" x2="${at(xs.at(tick))}" y1="${TOP}" y2="${bottom}" stroke="currentColor" stroke-opacity="0.15"/>` +
         `<text x="${at(xs.at(tick))}" y="${bottom + 18}" text-anchor="middle">${tickText(tick)}</text>`,
     ),
-    `<text x="${(BOX.left + BOX.right) / 2}" y="${bottom + 36}" text-anchor="middle">${escaped(x)}</text>`,
+    `<text x="${(left + right) / 2}" y="${bottom + 36}" text-anchor="middle">${escaped(x)}</text>`,
     ...ranges.map(({ name, value, low, high }, i) => {
-      const y = BOX.top + LINE * (i + 0.5);
+      const y = TOP + LINE * (i + 0.5);
       return (
-        `<text x="${BOX.left - 10}" y="${y + 4}" text-anchor="end">${escaped(name)}</text>` +
+        `<text x="${left - 10}" y="${y + 4}" text-anchor="end">${escaped(name)}</text>` +
         `<line x1="${at(xs.at(low))}" x2="${at(xs.at(high))}" y1="${y}" y2="${y}" stroke="${colourOf(i)}" stroke-width="3" stroke-opacity="0.5"/>` +
         `<circle cx="${at(xs.at(value))}" cy="${y}" r="5" fill="${colourOf(i)}"/>` +
         `<text x="${at(xs.at(high) + 10)}" y="${y + 4}" fill="${colourOf(i)}">${tickText(Number(value.toPrecision(4)))}</text>`
@@ -57,5 +73,3 @@ export function rangeChart({ title, x, ranges, xScale }: RangeChart): string {
     }),
   ]);
 }
-
-const at = (pixels: number): string => String(Math.round(pixels * 10) / 10);

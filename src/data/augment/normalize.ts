@@ -51,10 +51,13 @@ export function normalize(options: NormalizeOptions): BatchTransform {
         const { data, shape } = imagesOf('normalize', column, batch);
         const channels = shape[3] ?? 1;
         if (mean.length !== 1 && mean.length !== channels) throw otherChannels(mean.length, channels);
-        const normalized = new Float32Array(data.length);
-        for (let i = 0; i < data.length; i++) {
-          const at = i % mean.length;
-          normalized[i] = ((data[i] as number) - (mean[at] as number)) / (std[at] as number);
+        // A gathered batch is nobody else's: it is changed in place where it can be.
+        const normalized = data instanceof Float32Array ? data : Float32Array.from(data);
+        for (let channel = 0; channel < mean.length; channel++) {
+          const [middle, spread] = [mean[channel] as number, std[channel] as number];
+          for (let i = channel; i < normalized.length; i += mean.length) {
+            normalized[i] = ((normalized[i] as number) - middle) / spread;
+          }
         }
         return { ...batch, [column]: { data: normalized, shape, dtype: 'float32' } };
       },

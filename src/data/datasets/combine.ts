@@ -81,6 +81,10 @@ export function concatDatasets<S, B>(parts: readonly Dataset<S, B>[]): Dataset<S
       const { part, inner } = locate(index);
       return part.get(inner);
     },
+    getUnscaled(index) {
+      const { part, inner } = locate(index);
+      return part.getUnscaled ? part.getUnscaled(inner) : part.get(inner);
+    },
     sampleId(index) {
       const { part, number, inner } = locate(index);
       return `${number}/${sampleIdOf(part, inner)}`;

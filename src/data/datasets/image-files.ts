@@ -5,7 +5,7 @@
 import { DataError } from '../../core/errors.ts';
 import type * as tf from '../../core/tf.ts';
 import type { Dataset } from '../dataset.ts';
-import { type DecodeOptions, decodeWith } from '../decode/decode.ts';
+import { type DecodeOptions, decodeUnscaled, scaled } from '../decode/decode.ts';
 import type { HostTensor } from '../host.ts';
 import { withRecipe } from '../workers/recipe.ts';
 import { noSuchSample } from './array-dataset.ts';
@@ -62,11 +62,16 @@ export class ImageFiles implements Dataset<ImageSample, { x: tf.Tensor4D; y: tf.
   }
 
   async get(index: number): Promise<ImageSample> {
+    const sample = await this.getUnscaled(index);
+    return { ...sample, x: scaled(sample.x) };
+  }
+
+  async getUnscaled(index: number): Promise<ImageSample> {
     const entry = this.entries[index];
     if (!entry) throw noSuchSample(index, this.length);
     const { decode, labels } = this.#list;
     const name = entry.listed === undefined ? entry.path : `${entry.listed}: ${entry.path}`;
-    const x = await decodeWith(decode, entry.path, name);
+    const x = await decodeUnscaled(decode, entry.path, name);
     if (!labels) return { x };
     const dtype = labels instanceof Int32Array ? 'int32' : 'float32';
     return { x, y: { data: labels.slice(index, index + 1), shape: [], dtype } };

@@ -31,6 +31,10 @@ export function subset<S, B>(dataset: Dataset<S, B>, indices: ArrayLike<number>)
     get: (index) => dataset.get(at(chosen, index)),
     sampleId: (index) => sampleIdOf(dataset, at(chosen, index)),
   };
+  if (dataset.getUnscaled) {
+    const getUnscaled = dataset.getUnscaled.bind(dataset);
+    part.getUnscaled = (index) => getUnscaled(at(chosen, index));
+  }
   if (dataset.gather) {
     const gather = dataset.gather.bind(dataset);
     part.gather = (rows) => gather(Uint32Array.from(rows, (row) => at(chosen, row)));

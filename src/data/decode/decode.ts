@@ -2,12 +2,12 @@
  * From the bytes of a JPEG, PNG or WebP file to pixels of one size, as a host tensor. Photographs are turned upright as
  * their EXIF data say, and images of absurd extent are refused before any memory is spent on them.
  */
-import { readFile } from 'node:fs/promises';
 import type { Sharp as SharpImage } from 'sharp';
 import { z } from 'zod';
 import { DataError, messageOf } from '../../core/errors.ts';
 import { oneOf, parseOptions, wholeNumber } from '../../core/options.ts';
-import type { HostTensor } from '../host.ts';
+import { contentOf } from '../files/whole-file.ts';
+import { type HostTensor, isScaled, rescale, type ScaledTensor } from '../host.ts';
 import { loadSharp } from './sharp.ts';
 
 /** How images are brought to one size and form. */
@@ -70,25 +70,30 @@ export async function decodeImage(
   options: DecodeOptions = {},
   name: string = typeof source === 'string' ? source : 'The image',
 ): Promise<HostTensor> {
-  return decodeWith(parseOptions('decodeImage', optionsSchema, options) as DecodeOptions, source, name);
+  return scaled(
+    await decodeUnscaled(parseOptions('decodeImage', optionsSchema, options) as DecodeOptions, source, name),
+  );
 }
 
-/** The same with options that were checked before. */
-export async function decodeWith(
+/** The same with options that were checked before. Floating-point pixels are left to be scaled, see {@link scaled}. */
+export async function decodeUnscaled(
   options: DecodeOptions,
   source: Uint8Array | string,
   name: string,
-): Promise<HostTensor> {
+): Promise<HostTensor | ScaledTensor> {
   const sharp = await loadSharp();
   const { limitPixels = LIMIT_PIXELS, channels = 3, dtype = 'float32' } = options;
   try {
-    const bytes = typeof source === 'string' ? await readFile(source) : source;
+    const bytes = typeof source === 'string' ? await contentOf(source) : source;
     const image = sharp(bytes, { limitInputPixels: limitPixels, failOn: 'truncated' });
     const wide = dtype !== 'uint8' && isWidePng(bytes);
     const ready = inColours(fitted(image.autoOrient(), options), channels, wide);
     const { data, info } = await ready.raw({ depth: wide ? 'ushort' : 'uchar' }).toBuffer({ resolveWithObject: true });
     const shape = [info.height, info.width, channels];
-    return { data: converted(data, wide, dtype), shape, dtype: dtype === 'float32' ? 'float32' : 'int32' };
+    const values = valuesIn(data, wide);
+    if (dtype === 'float32') return { data: values, shape, dtype, scale: wide ? 1 / 65535 : 1 / 255 };
+    const spread = dtype === 'uint16' && !wide;
+    return { data: spread ? Uint16Array.from(values, (v) => v * 257) : values, shape, dtype: 'int32' };
   } catch (cause) {
     throw asDataError(name, limitPixels, cause);
   }
@@ -115,17 +120,18 @@ function inColours(image: SharpImage, channels: 1 | 3, wide: boolean): SharpImag
   return opaque.toColourspace(wide ? 'grey16' : 'b-w').extractChannel(0);
 }
 
-function converted(bytes: Buffer, wide: boolean, dtype: 'float32' | 'uint8' | 'uint16'): HostTensor['data'] {
+function valuesIn(bytes: Buffer, wide: boolean): Uint8Array | Uint16Array {
+  if (!wide) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const own = bytes.byteOffset % 2 === 0 ? bytes : Uint8Array.prototype.slice.call(bytes);
-  const values = wide
-    ? new Uint16Array(own.buffer, own.byteOffset, own.byteLength / 2)
-    : new Uint8Array(own.buffer, own.byteOffset, own.byteLength);
-  if (dtype === 'uint8') return values;
-  if (dtype === 'uint16') return values instanceof Uint16Array ? values : Uint16Array.from(values, (v) => v * 257);
-  const scale = wide ? 1 / 65535 : 1 / 255;
-  const scaled = new Float32Array(values.length);
-  for (let i = 0; i < scaled.length; i++) scaled[i] = (values[i] as number) * scale;
-  return scaled;
+  return new Uint16Array(own.buffer, own.byteOffset, own.byteLength / 2);
+}
+
+/** The image as everybody sees it: what {@link decodeUnscaled} left to be done is done. */
+export function scaled(image: HostTensor | ScaledTensor): HostTensor {
+  if (!isScaled(image)) return image;
+  const data = Float32Array.from(image.data);
+  rescale(data, image.scale);
+  return { data, shape: image.shape, dtype: 'float32' };
 }
 
 function asDataError(name: string, limitPixels: number, cause: unknown): DataError {

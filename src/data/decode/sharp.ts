@@ -1,5 +1,6 @@
 /**
- * sharp, which decodes images, is an optional peer: it is imported when the first image is decoded.
+ * sharp, which decodes images, is an optional peer: it is imported when the first image is decoded. Its cache of operations,
+ * one for the whole process, only costs time here, where every picture is decoded once per epoch.
  */
 import { ConfigError } from '../../core/errors.ts';
 
@@ -13,7 +14,7 @@ export function loadSharp(): Promise<Sharp> {
   loading ??= import('sharp').then(
     (module) => {
       const sharp = module.default;
-      sharp.cache(false); // every picture is decoded once per epoch; a cache would only hold memory
+      if (isUntouched(sharp.cache())) sharp.cache(false);
       return sharp;
     },
     (cause: unknown) => {
@@ -26,4 +27,9 @@ export function loadSharp(): Promise<Sharp> {
     },
   );
   return loading;
+}
+
+/** Whether the cache is as sharp sets it at first: what the user's own program has set stays. */
+function isUntouched({ memory, files, items }: ReturnType<Sharp['cache']>): boolean {
+  return memory.max === 50 && files.max === 20 && items.max === 100;
 }

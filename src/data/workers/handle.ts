@@ -60,7 +60,7 @@ function startThread(events: WorkerEvents): WorkerHandle {
   worker.unref();
   return {
     id: worker.threadId,
-    post: (task) => worker.postMessage(task),
+    post: (task) => worker.postMessage(task, [...(task.spare ?? [])]),
     keepAlive: (busy) => (busy ? worker.ref() : worker.unref()),
     end: async () => void (await worker.terminate()),
   };

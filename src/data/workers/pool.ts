@@ -30,6 +30,7 @@ export class WorkerPool {
   readonly #setup: WorkerSetup;
   readonly #places: readonly Place[];
   readonly #queue: Job[] = [];
+  #spare: ArrayBuffer[] = [];
   #closed = false;
 
   constructor(count: number, runtime: WorkerRuntime, setup: WorkerSetup) {
@@ -53,6 +54,11 @@ export class WorkerPool {
       this.#queue.push({ request, resolve, reject, attempts: 0 });
       this.#assign();
     });
+  }
+
+  /** Takes the memory of batches that are over; it goes to a worker with the next task. Processes share no memory. */
+  giveBack(pieces: readonly ArrayBuffer[]): void {
+    if (this.#runtime === 'threads') this.#spare.push(...pieces);
   }
 
   /** Ends the workers. Batches that are still being read are rejected. */
@@ -82,7 +88,7 @@ export class WorkerPool {
     place.job = job;
     place.worker.keepAlive(true);
     try {
-      place.worker.post({ setup, request: job.request });
+      place.worker.post({ setup, request: job.request, spare: this.#spare.splice(0) });
     } catch (cause) {
       void place.worker.end();
       [place.worker, place.job] = [undefined, undefined];

@@ -15,6 +15,8 @@ export interface WorkerSetup {
 export interface WorkerTask {
   readonly setup?: WorkerSetup | undefined;
   readonly request: BatchRequest;
+  /** Memory of batches that are over, for the worker to fill again. */
+  readonly spare?: readonly ArrayBuffer[] | undefined;
 }
 
 /** An error, taken apart. */

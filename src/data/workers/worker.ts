@@ -4,15 +4,18 @@
  */
 import { parentPort } from 'node:worker_threads';
 import type { Dataset } from '../dataset.ts';
+import { readWhileWaiting } from '../files/whole-file.ts';
 import { isHostArray } from '../host.ts';
 import { type Reader, readBatch } from '../read-batch.ts';
+import { keepSpare } from '../spare-memory.ts';
 import { sendError, type WorkerAnswer, type WorkerSetup, type WorkerTask } from './protocol.ts';
 import { follow } from './recipe.ts';
 
 let reader: Promise<Reader> | undefined;
 
-async function answerTo({ setup, request }: WorkerTask): Promise<WorkerAnswer> {
+async function answerTo({ setup, request, spare }: WorkerTask): Promise<WorkerAnswer> {
   try {
+    if (spare) keepSpare(spare);
     if (setup) reader = readerOf(setup);
     const batch = await readBatch((await reader) as Reader, request);
     return { status: 'read', batch };
@@ -42,6 +45,7 @@ function buffersIn(value: unknown, into: Set<ArrayBuffer> = new Set()): Set<Arra
   return into;
 }
 
+readWhileWaiting();
 if (parentPort) {
   const port = parentPort;
   port.on('message', async (task: WorkerTask) => {

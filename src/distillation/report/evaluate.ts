@@ -7,10 +7,11 @@ import * as tf from '../../core/tf.ts';
 import { startEngine } from '../../engine/start.ts';
 import type { ImageBatch } from '../../module/image-classification-model.ts';
 import { type ComparedModel, type Contender, contender } from './contender.ts';
-import { DistillationReport, type EvaluatedModel } from './report.ts';
-import { normalInterval, overSeeds, wilson } from './statistics.ts';
+import { count } from './count.ts';
+import { DistillationReport } from './report.ts';
+import { rowOf } from './row.ts';
 import { type Timing, timeModels } from './stopwatch.ts';
-import { logSoftmax, type Probabilities, Tally } from './tally.ts';
+import type { Tally } from './tally.ts';
 
 /** Options of {@link evaluateDistillation}. */
 export interface DistillationEvaluationOptions {
@@ -43,7 +44,7 @@ const schema = z.strictObject({
  * Of several trained models under one name, one per seed, it gives mean and 95 % interval (Student's t); of a single one
  * the interval over the samples. The models are left in the mode they were in.
  *
- * @param models by name, the teacher first: a model, or one per seed
+ * @param models by name, the teacher first: a model or a source of answers such as `onnxTeacher(…)`, or one per seed
  * @param loader batches `{ x, y }` with labels `[batch]` or class probabilities `[batch, classes]`
  * @throws ConfigError `no-models`, `unknown-reference`, `invalid-model`, `class-names`; DataError `empty-loader`, `output-shape`,
  *   `label-out-of-range`
@@ -77,7 +78,7 @@ export async function evaluateDistillation(
     const tallies: Tally[] = [];
     for await (const batch of loader) {
       try {
-        count(
+        await count(
           contenders.map((one) => one.contender),
           firsts[standard] as number,
           batch,
@@ -91,11 +92,7 @@ export async function evaluateDistillation(
     }
     if (timed === undefined) throw emptyLoader();
     const measured = firsts.map((index) => (contenders[index] as { contender: Contender }).contender);
-    const timings = await timeModels(
-      measured.map(({ forward }) => forward),
-      timed,
-      timing,
-    );
+    const timings = await timeModels(measured, timed, timing);
     const rows = groups.map(({ name }, group) =>
       rowOf(
         name,
@@ -110,93 +107,6 @@ export async function evaluateDistillation(
     timed?.dispose();
     for (const one of contenders.reverse()) one.contender.restore(); // the same model may be there twice
   }
-}
-
-/** Adds a batch to every model's tally. */
-function count(
-  contenders: readonly Contender[],
-  standard: number,
-  { x, y }: ImageBatch,
-  tallies: Tally[],
-  bins: number,
-): void {
-  const labels = tf.tidy(() => (y.rank === 2 ? tf.argMax(y, 1) : y).dataSync().slice());
-  const said = contenders.map((one) => probabilitiesOf(one, x, labels.length));
-  const expected = said[standard] as Probabilities;
-  said.forEach((own, i) => {
-    if (own.classes !== expected.classes) throw otherClasses(contenders[i] as Contender, own, expected);
-    tallies[i] ??= new Tally(own.classes, bins);
-  });
-  const outside = labels.find((label) => !(Number.isInteger(label) && label >= 0 && label < expected.classes));
-  if (outside !== undefined) throw badLabel(outside, expected.classes);
-  said.forEach((own, i) => {
-    (tallies[i] as Tally).add(own, expected, labels);
-  });
-}
-
-function probabilitiesOf({ name, logits }: Contender, x: tf.Tensor, samples: number): Probabilities {
-  const output = tf.tidy(() => logits(x));
-  try {
-    if (output.rank !== 2 || output.shape[0] !== samples) throw wrongOutput(name, output, samples);
-    return logSoftmax(output.dataSync(), output.shape[1] as number);
-  } finally {
-    output.dispose();
-  }
-}
-
-function rowOf(
-  name: string,
-  tallies: readonly Tally[],
-  { parameters, bytes, macs }: Contender,
-  timing: Timing,
-): EvaluatedModel {
-  const [first] = tallies as [Tally, ...Tally[]];
-  const { samples } = first;
-  const over = (pick: (tally: Tally) => number, alone: (value: number) => readonly [number, number]) =>
-    overSeeds(tallies.map(pick), alone);
-  const share = (value: number) => wilson(value, samples);
-  return {
-    name,
-    samples,
-    errors: over(
-      ({ errors }) => errors,
-      (errors) => {
-        const [low, high] = wilson(errors / samples, samples);
-        return [low * samples, high * samples];
-      },
-    ),
-    accuracy: over(({ accuracy }) => accuracy, share),
-    agreement: over(({ agreement }) => agreement, share),
-    kl: over(
-      ({ kl }) => kl,
-      (kl) => normalInterval(kl, first.klVariance, samples),
-    ),
-    ece: over(
-      ({ ece }) => ece,
-      (ece) => [ece, ece],
-    ),
-    sensitivity: Array.from(first.right, (_, c) => sum(tallies, (t) => t.right[c]) / sum(tallies, (t) => t.ofClass[c])),
-    calibration: first.calibration,
-    disagreements: disagreementsOf(tallies),
-    parameters,
-    bytes,
-    macs,
-    ...timing,
-  };
-}
-
-const sum = (tallies: readonly Tally[], pick: (tally: Tally) => number | undefined): number =>
-  tallies.reduce((total, tally) => total + (pick(tally) ?? 0), 0);
-
-/** Pairs of classes that the reference and this model take for each other, the most frequent first; means over seeds. */
-function disagreementsOf(tallies: readonly Tally[]): EvaluatedModel['disagreements'] {
-  const { classes } = tallies[0] as Tally;
-  const pairs = Array.from({ length: classes * classes }, (_, cell) => ({
-    reference: Math.floor(cell / classes),
-    model: cell % classes,
-    samples: sum(tallies, ({ disagreements }) => disagreements[cell]) / tallies.length,
-  }));
-  return pairs.filter(({ samples }) => samples > 0).sort((a, b) => b.samples - a.samples);
 }
 
 function checkReference(groups: readonly { name: string; seeds: readonly unknown[] }[], reference?: string): number {
@@ -231,27 +141,3 @@ const emptyLoader = (): DataError =>
     expected: 'at least one batch',
     got: 'none',
   });
-
-function wrongOutput(name: string, output: tf.Tensor, samples: number): DataError {
-  return new DataError(`evaluateDistillation: the output of \`${name}\``, {
-    code: 'output-shape',
-    expected: `logits of shape [${samples}, classes]`,
-    got: `[${output.shape.join(', ')}]`,
-  });
-}
-
-function otherClasses({ name }: Contender, own: Probabilities, expected: Probabilities): DataError {
-  return new DataError(`evaluateDistillation: the output of \`${name}\``, {
-    code: 'output-shape',
-    expected: `${expected.classes} classes, as the reference gives`,
-    got: String(own.classes),
-  });
-}
-
-function badLabel(label: number, classes: number): DataError {
-  return new DataError('evaluateDistillation: a label', {
-    code: 'label-out-of-range',
-    expected: `a whole number from 0 to ${classes - 1}`,
-    got: String(label),
-  });
-}

@@ -28,10 +28,11 @@ function sentence(report: DistillationReport, row: EvaluatedModel): string {
   const { reference } = report;
   const points = 100 * (row.accuracy.value - reference.accuracy.value);
   const [larger, faster] = [report.sizeReduction(row), report.speedUp(row)];
-  const size = larger >= 1 ? `${larger.toFixed(1)} times smaller` : `${(1 / larger).toFixed(1)} times larger`;
-  const speed = faster >= 1 ? `${faster.toFixed(1)} times faster` : `${(1 / faster).toFixed(1)} times slower`;
+  const times = (factor: number, more: string, less: string): string =>
+    factor >= 1 ? `${factor.toFixed(1)} times ${more}` : `${(1 / factor).toFixed(1)} times ${less}`;
+  const size = Number.isNaN(larger) ? '' : `${times(larger, 'smaller', 'larger')} and `;
   return (
-    `<b>${escaped(row.name)}</b> is ${size} and ${speed} than ${escaped(reference.name)}, ` +
+    `<b>${escaped(row.name)}</b> is ${size}${times(faster, 'faster', 'slower')} than ${escaped(reference.name)}, ` +
     `at ${estimateText(row.accuracy, percent)} accuracy (${points >= 0 ? '+' : '−'}${Math.abs(points).toFixed(2)} points).`
   );
 }
@@ -46,7 +47,7 @@ function figures({ rows, reference }: DistillationReport): string[] {
   const others = rows.filter((row) => row !== reference);
   const logarithmic = { logarithmic: true };
   const alike = (values: readonly number[]): boolean => Math.max(...values) < 3 * Math.min(...values);
-  const sizes = rows.map(({ bytes }) => bytes);
+  const sized = rows.flatMap(({ name, bytes, errors }) => (bytes === undefined ? [] : [{ name, bytes, errors }]));
   return [
     rangeChart({ title: 'Test errors', x: 'errors, fewer is better', ranges: rows.map((row) => range(row, 'errors')) }),
     lineChart({
@@ -54,8 +55,8 @@ function figures({ rows, reference }: DistillationReport): string[] {
       x: 'bytes of weights',
       y: 'errors',
       scatter: true,
-      xScale: alike(sizes) ? {} : logarithmic,
-      series: rows.map(({ name, bytes, errors }) => ({ name, points: [[bytes, errors.value]] })),
+      xScale: alike(sized.map(({ bytes }) => bytes)) ? {} : logarithmic,
+      series: sized.map(({ name, bytes, errors }) => ({ name, points: [[bytes, errors.value]] })),
     }),
     rangeChart({
       title: 'Latency of one sample, median to 95th percentile',

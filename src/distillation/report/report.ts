@@ -24,9 +24,9 @@ export interface EvaluatedModel {
   readonly calibration: readonly CalibrationBin[];
   /** What the reference said and this model said instead, the most frequent first; means over seeds. */
   readonly disagreements: readonly { readonly reference: number; readonly model: number; readonly samples: number }[];
-  /** All weights, those included that are not trained. */
-  readonly parameters: number;
-  readonly bytes: number;
+  /** All weights, those included that are not trained; undefined where they cannot be told, as of an ONNX file. */
+  readonly parameters: number | undefined;
+  readonly bytes: number | undefined;
   /** Multiply-accumulates for one sample; undefined where the network cannot tell. */
   readonly macs: number | undefined;
   readonly latencyP50Ms: number;
@@ -76,9 +76,9 @@ export class DistillationReport {
     this.#classNames = classNames;
   }
 
-  /** How many times smaller a model's weights are than the reference's. */
+  /** How many times smaller a model's weights are than the reference's; NaN where either is not known. */
   sizeReduction({ bytes }: EvaluatedModel): number {
-    return this.reference.bytes / bytes;
+    return (this.reference.bytes ?? Number.NaN) / (bytes ?? Number.NaN);
   }
 
   /** How many times faster a model answers for one sample, by the median. */

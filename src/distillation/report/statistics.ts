@@ -13,16 +13,32 @@ export interface Estimate {
 /** What 95 % of a normal distribution lie within, in standard deviations. */
 export const Z = 1.959963984540054;
 
-/** The mean over seeds with Student's interval. @param alone the interval where there is one value only */
-export function overSeeds(seeds: readonly number[], alone: (value: number) => readonly [number, number]): Estimate {
+/** How {@link overSeeds} finds an interval. */
+export interface Interval {
+  /** The interval where there is one seed only. */
+  readonly alone: (value: number) => readonly [number, number];
+  /** What the figure cannot be below or above: 0 and 1 for a share. Default: nothing. */
+  readonly least?: number | undefined;
+  readonly most?: number | undefined;
+}
+
+/**
+ * The mean over seeds with Student's interval. That knows nothing of limits: of few seeds of a share near 1 it would reach
+ * beyond 1. What lies beyond is cut off, by which the interval still holds as often.
+ */
+export function overSeeds(
+  seeds: readonly number[],
+  { alone, least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY }: Interval,
+): Estimate {
   const value = mean(seeds);
-  if (seeds.length === 1) {
-    const [low, high] = alone(value);
-    return { value, low, high, seeds };
-  }
+  const [low, high] = seeds.length === 1 ? alone(value) : student(value, seeds);
+  return { value, low: Math.max(least, low), high: Math.min(most, high), seeds };
+}
+
+function student(value: number, seeds: readonly number[]): [number, number] {
   const variance = seeds.reduce((sum, one) => sum + (one - value) ** 2, 0) / (seeds.length - 1);
   const half = studentT(seeds.length - 1) * Math.sqrt(variance / seeds.length);
-  return { value, low: value - half, high: value + half, seeds };
+  return [value - half, value + half];
 }
 
 /** Wilson's interval of a share that was counted over `samples` (Wilson 1927). */
@@ -31,6 +47,12 @@ export function wilson(share: number, samples: number): [number, number] {
   const centre = (share + z2 / (2 * samples)) / (1 + z2 / samples);
   const half = (Z / (1 + z2 / samples)) * Math.sqrt((share * (1 - share)) / samples + z2 / (4 * samples * samples));
   return [Math.max(0, centre - half), Math.min(1, centre + half)];
+}
+
+/** The same of a count, 0 to `samples`. */
+export function wilsonCount(count: number, samples: number): [number, number] {
+  const [low, high] = wilson(count / samples, samples);
+  return [low * samples, high * samples];
 }
 
 /** The normal interval of a mean over samples. */
@@ -76,11 +98,12 @@ function centralShare(t: number, freedom: number): number {
  */
 export function pairedGain(own: readonly number[], other: readonly number[], samples: number): Estimate {
   const variance = (share: number): number => (share * (1 - share)) / samples;
+  const alone = (gain: number): [number, number] => {
+    const half = Z * Math.sqrt(variance(own[0] as number) + variance(other[0] as number));
+    return [gain - half, gain + half];
+  };
   return overSeeds(
     own.map((value, i) => value - (other[i] as number)),
-    (gain) => {
-      const half = Z * Math.sqrt(variance(own[0] as number) + variance(other[0] as number));
-      return [gain - half, gain + half];
-    },
+    { alone, least: -1, most: 1 },
   );
 }

@@ -4,6 +4,13 @@ import * as tf from '../../core/tf.ts';
 /** A forward pass; what it returns is disposed of by the caller. */
 export type Forward = (x: tf.Tensor) => tf.Tensor;
 
+/** What is timed. */
+export interface Timed {
+  readonly forward: Forward;
+  /** Awaited before `forward`, within the time. */
+  readonly prepare?: ((batch: { readonly x: tf.Tensor }) => void | Promise<void>) | undefined;
+}
+
 /** How long to measure. */
 export interface TimingOptions {
   /** Forward passes per model before anything is timed. */
@@ -30,7 +37,7 @@ const RUNS_PER_ROUND = 10;
  * @param x a batch; its first sample is the one whose latency is measured
  */
 export async function timeModels(
-  models: readonly Forward[],
+  models: readonly Timed[],
   x: tf.Tensor,
   { warmUp, runs }: TimingOptions,
 ): Promise<Timing[]> {
@@ -51,22 +58,23 @@ export async function timeModels(
   }
 }
 
-async function timesInTurns(models: readonly Forward[], x: tf.Tensor, timing: TimingOptions): Promise<number[][]> {
+async function timesInTurns(models: readonly Timed[], x: tf.Tensor, timing: TimingOptions): Promise<number[][]> {
   const times: number[][] = models.map(() => []);
   for (let done = 0; done < timing.runs; done += RUNS_PER_ROUND) {
-    for (const [i, forward] of models.entries()) {
+    for (const [i, model] of models.entries()) {
       // The first pass of a turn finds another model's weights in the processor's cache.
-      for (let run = 0; run < (done === 0 ? timing.warmUp : 1); run++) await timeOnce(forward, x);
+      for (let run = 0; run < (done === 0 ? timing.warmUp : 1); run++) await timeOnce(model, x);
       const left = Math.min(RUNS_PER_ROUND, timing.runs - done);
-      for (let run = 0; run < left; run++) times[i]?.push(await timeOnce(forward, x));
+      for (let run = 0; run < left; run++) times[i]?.push(await timeOnce(model, x));
     }
   }
   return times;
 }
 
 /** Milliseconds from the call until the result is in the program's hands. */
-async function timeOnce(forward: Forward, x: tf.Tensor): Promise<number> {
+async function timeOnce({ forward, prepare }: Timed, x: tf.Tensor): Promise<number> {
   const start = performance.now();
+  await prepare?.({ x });
   const result = tf.tidy(() => forward(x));
   try {
     await result.data();

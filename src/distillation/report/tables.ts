@@ -26,14 +26,18 @@ export function bytesText(bytes: number): string {
   return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }
 
+/** A figure, or a question mark where it cannot be told. */
+const known = (value: number | undefined, write: (value: number) => string): string =>
+  value === undefined || Number.isNaN(value) ? '?' : write(value);
+
 /** What is told of every model. */
 export const COLUMNS: readonly Column[] = [
   { header: 'errors', cell: ({ errors }) => estimateText(errors, count) },
   { header: 'accuracy', cell: ({ accuracy }) => estimateText(accuracy, percent) },
-  { header: 'parameters', cell: ({ parameters }) => grouped(parameters) },
-  { header: 'size', cell: ({ bytes }) => bytesText(bytes) },
-  { header: 'MACs', cell: ({ macs }) => (macs === undefined ? '?' : tickText(macs)) },
-  { header: 'smaller', cell: (row, report) => `${report.sizeReduction(row).toFixed(1)}x` },
+  { header: 'parameters', cell: ({ parameters }) => known(parameters, grouped) },
+  { header: 'size', cell: ({ bytes }) => known(bytes, bytesText) },
+  { header: 'MACs', cell: ({ macs }) => known(macs, tickText) },
+  { header: 'smaller', cell: (row, report) => known(report.sizeReduction(row), (times) => `${times.toFixed(1)}x`) },
   { header: 'p50', cell: ({ latencyP50Ms }) => `${latencyP50Ms.toFixed(2)} ms` },
   { header: 'p95', cell: ({ latencyP95Ms }) => `${latencyP95Ms.toFixed(2)} ms` },
   { header: 'samples/s', cell: ({ throughput }) => grouped(throughput) },

@@ -1,7 +1,7 @@
 /** The runs of a sweep over their seeds: accuracy, and what distilling has gained, with intervals. */
-import { type Estimate, overSeeds, pairedGain, wilson } from '../report/statistics.ts';
+import { type Estimate, overSeeds, pairedGain, wilson, wilsonCount } from '../report/statistics.ts';
 import type { SweepPoint } from './grid.ts';
-import type { SweepRun } from './ledger.ts';
+import type { SweepRun } from './run.ts';
 
 /** A finished run and what it was. */
 export interface FinishedRun {
@@ -37,21 +37,15 @@ export function rowsOf(runs: readonly FinishedRun[]): SweepRow[] {
     const { parameters, samples } = result;
     const alone = groups.get(keyOf({ ...point, kind: 'alone', temperature: undefined, alpha: undefined })) ?? [];
     const agreements = group.flatMap((run) => run.result.agreement ?? []);
-    const share = (value: number): [number, number] => wilson(value, samples);
+    const share = { alone: (value: number) => wilson(value, samples), least: 0, most: 1 };
     return {
       ...{ task, kind, size, temperature, alpha, parameters, samples },
-      errors: within(
-        samples,
-        overSeeds(
-          group.map((run) => run.result.errors),
-          (errors) => {
-            const [low, high] = share(errors / samples);
-            return [low * samples, high * samples];
-          },
-        ),
+      errors: overSeeds(
+        group.map((run) => run.result.errors),
+        { alone: (errors) => wilsonCount(errors, samples), least: 0, most: samples },
       ),
-      accuracy: within(1, overSeeds(group.map(accuracyOf), share)),
-      agreement: agreements.length === 0 ? undefined : within(1, overSeeds(agreements, share)),
+      accuracy: overSeeds(group.map(accuracyOf), share),
+      agreement: agreements.length === 0 ? undefined : overSeeds(agreements, share),
       gain: kind === 'distilled' ? gainOf(group, alone) : undefined,
     };
   });
@@ -63,13 +57,6 @@ export const mostAccurate = (rows: readonly SweepRow[]): SweepRow | undefined =>
     (a, b) => (a === undefined || b.accuracy.value > a.accuracy.value ? b : a),
     undefined,
   );
-
-/** Student's interval of few seeds may reach beyond what there is. */
-const within = (most: number, estimate: Estimate): Estimate => ({
-  ...estimate,
-  low: Math.max(0, estimate.low),
-  high: Math.min(most, estimate.high),
-});
 
 const keyOf = ({ task, kind, size, temperature, alpha }: SweepPoint): string =>
   JSON.stringify([task, kind, size, temperature, alpha]);

@@ -1,10 +1,11 @@
 /** Runs a sweep: every point once, finished ones never again, and then the report. */
 import { z } from 'zod';
 import { anyThat, numberBetween, parseOptions, positiveNumber, text, wholeNumber } from '../../core/options.ts';
+import { RunLedger } from '../run-ledger.ts';
 import { gridOf, type SweepPoint } from './grid.ts';
-import { Ledger, type SweepRun } from './ledger.ts';
 import { SweepReport } from './report.ts';
 import type { FinishedRun } from './rows.ts';
+import type { SweepRun } from './run.ts';
 
 /** Options of {@link runSweep}. */
 export interface SweepOptions {
@@ -59,7 +60,7 @@ export interface SweepResult {
  * how small can the student be, which task profits, how do T and α behave? A sweep that was cut short goes on when it is called
  * again with the same directory; one that is given more values runs what is new.
  *
- * @throws ConfigError for wrong options; DataError `other-sweep`, `ledger-damaged`; whatever `run` throws, all finished runs
+ * @throws ConfigError for wrong options; DataError `other-plan`, `ledger-damaged`; whatever `run` throws, all finished runs
  *   being kept
  *
  * @example
@@ -72,12 +73,13 @@ export interface SweepResult {
  */
 export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   const { run, directory, plan, title, sizes = [undefined], ...axes } = parseOptions('runSweep', schema, options);
-  const ledger = await Ledger.open(directory, plan);
+  const ledger = new RunLedger<SweepRun>(directory, plan);
   const finished: FinishedRun[] = [];
   for (const point of gridOf({ ...axes, sizes })) {
-    const result = ledger.get(point.name) ?? (await run(point));
+    const known = ledger.get(point.name);
+    const result = known ?? (await run(point));
     if (result === undefined) return { status: 'interrupted', report: new SweepReport(title, finished) };
-    if (ledger.get(point.name) === undefined) await ledger.add(point.name, result);
+    if (known === undefined) ledger.add(point.name, result);
     finished.push({ point, result });
   }
   return { status: 'finished', report: new SweepReport(title, finished) };

@@ -5,11 +5,14 @@ import { parseOptions, wholeNumber } from '../../core/options.ts';
 import { disposeTensors } from '../../core/tensors.ts';
 import * as tf from '../../core/tf.ts';
 import type { ImageBatch } from '../../module/image-classification-model.ts';
+import type { TeacherSource } from './source.ts';
 
 /** A module with a teacher: DistillationModule or Distiller. */
 export interface TaughtModule {
   teach(x: tf.Tensor, batch?: unknown): tf.Tensor;
   forward(x: tf.Tensor): tf.Tensor;
+  /** Who teaches, if it has to be asked before each batch. */
+  readonly teacher?: TeacherSource | undefined;
   readonly training: boolean;
   train(mode?: boolean): unknown;
 }
@@ -46,15 +49,16 @@ export async function checkTeacher(
   module.train(false);
   try {
     for await (const batch of loader) {
-      const { x, y } = batch;
-      const count = (logits: tf.Tensor): number =>
-        tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.cast(y, 'int32')), 'int32')).dataSync()[0] as number;
-      tf.tidy(() => {
-        right.teacher += count(module.teach(x, batch));
-        right.student += count(module.forward(x));
-      });
-      samples += x.shape[0] as number;
-      disposeTensors(batch);
+      try {
+        await module.teacher?.prepare?.(batch, seen);
+        tf.tidy(() => {
+          right.teacher += rightOf(module.teach(batch.x, batch), batch);
+          right.student += rightOf(module.forward(batch.x), batch);
+        });
+        samples += batch.x.shape[0] as number;
+      } finally {
+        disposeTensors(batch);
+      }
       if (++seen === batches) break;
     }
   } finally {
@@ -69,3 +73,6 @@ export async function checkTeacher(
     help: 'are teacher and student swapped, or was the teacher given other images (scaling, layout, order of classes)?',
   });
 }
+
+const rightOf = (logits: tf.Tensor, { y }: ImageBatch): number =>
+  tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.cast(y, 'int32')), 'int32')).dataSync()[0] as number;

@@ -6,6 +6,7 @@ import * as tf from '../../core/tf.ts';
 import type { Teacher } from './as-source.ts';
 import { asSource } from './as-source.ts';
 import { logitsOfProbabilities } from './probabilities.ts';
+import type { NetworkSize } from './size.ts';
 import type { TeacherContext, TeacherSource } from './source.ts';
 
 /** Options of {@link ensembleTeacher}. */
@@ -51,6 +52,8 @@ export function ensembleTeacher(teachers: readonly Teacher[], options: EnsembleO
     if (average === 'logits') return weighted((logits) => logits);
     return tf.mul(logitsOfProbabilities(weighted((logits) => tf.softmax(tf.div(logits, temperature)))), temperature);
   };
+  const total = (what: keyof NetworkSize): number | undefined =>
+    sources.reduce<number | undefined>((sum, source) => plus(sum, source.size?.()[what]), 0);
   return {
     name: `ensemble of ${sources.map(({ name }) => name).join(', ')}`,
     classes: classes[0],
@@ -64,12 +67,16 @@ export function ensembleTeacher(teachers: readonly Teacher[], options: EnsembleO
       const logits = answers.map((each) => each.get('') as tf.Tensor);
       return new Map([...(answers[0] as ReadonlyMap<string, tf.Tensor>), ['', combine(logits, context)]]);
     },
+    size: () => ({ parameters: total('parameters'), bytes: total('bytes') }),
     fingerprint: () => sources.map((source) => source.fingerprint?.() ?? source.name).join('+'),
     dispose: () => {
       for (const source of sources) source.dispose?.();
     },
   };
 }
+
+const plus = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? undefined : a + b;
 
 function sharesOf(count: number, weights: readonly number[] = Array.from({ length: count }, () => 1)): number[] {
   const sum = weights.reduce((total, weight) => total + weight, 0);

@@ -2,6 +2,7 @@
 import * as tf from '../../core/tf.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { logitsOfProbabilities } from './probabilities.ts';
+import { type NetworkSize, sizeOf } from './size.ts';
 import type { TeacherSource } from './source.ts';
 
 /** The part of tfjs-converter's GraphModel that is used. */
@@ -54,6 +55,10 @@ export class GraphTeacher implements TeacherSource {
     } finally {
       tf.dispose(features);
     }
+  }
+
+  size(): NetworkSize {
+    return sizeOf(Object.values(this.#model.weights ?? {}).flat());
   }
 
   fingerprint(): string {

@@ -5,6 +5,7 @@ import { capture, keepCopy } from '../taps/capture.ts';
 import { findTap, shapeOfLayer, type Tap } from '../taps/find-layer.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { endsInSoftmax, logitsOfProbabilities } from './probabilities.ts';
+import { type NetworkSize, sizeOf } from './size.ts';
 import type { TeacherSource } from './source.ts';
 
 /** A module that can teach: any LightningModule with `forward`. */
@@ -81,6 +82,10 @@ export class NetworkTeacher implements TeacherSource {
     } finally {
       tf.dispose([...kept.values()]);
     }
+  }
+
+  size(): NetworkSize {
+    return sizeOf(variablesOf(this.#network));
   }
 
   fingerprint(): string {

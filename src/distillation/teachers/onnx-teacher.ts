@@ -1,10 +1,12 @@
 /** An ONNX file as a teacher, run by onnxruntime-node: it answers before the step, since it takes waiting. */
+import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, DataError, messageOf } from '../../core/errors.ts';
 import { stepInput } from '../../core/recording.ts';
 import * as tf from '../../core/tf.ts';
 import { logitsOfProbabilities } from './probabilities.ts';
-import type { TeacherSource } from './source.ts';
+import type { NetworkSize } from './size.ts';
+import type { TeacherContext, TeacherSource } from './source.ts';
 
 /** The part of onnxruntime-node that is used. */
 export interface OnnxRuntime {
@@ -79,6 +81,8 @@ class OnnxTeacher implements TeacherSource {
   readonly #options: OnnxTeacherOptions;
   /** The answers for the batch that is to come. */
   #answers: Readonly<Record<string, OnnxTensor>> | undefined;
+  /** What they are the answers to. */
+  #asked: { readonly batch: unknown; readonly images: tf.Tensor } | undefined;
 
   constructor(path: string, runtime: OnnxRuntime, session: OnnxSession, options: OnnxTeacherOptions) {
     this.name = path;
@@ -101,18 +105,23 @@ class OnnxTeacher implements TeacherSource {
     const { input, layout } = this.#options;
     const images = input?.(batch) ?? (batch as { x: tf.Tensor }).x;
     const turned = layout === 'nchw' && images.rank === 4 ? tf.transpose(images, [0, 3, 1, 2]) : images;
-    const data = (await turned.data()) as Float32Array;
-    const feed = new this.#runtime.Tensor('float32', Float32Array.from(data), turned.shape);
-    if (turned !== images) turned.dispose();
-    this.#answers = await this.#session.run({ [this.#session.inputNames[0] as string]: feed });
+    try {
+      const data = (await turned.data()) as Float32Array;
+      const feed = new this.#runtime.Tensor('float32', Float32Array.from(data), turned.shape);
+      this.#answers = await this.#session.run({ [this.#session.inputNames[0] as string]: feed });
+      this.#asked = { batch, images };
+    } finally {
+      if (turned !== images) turned.dispose();
+    }
   }
 
-  outputs(_x: tf.Tensor, taps: readonly string[]): ReadonlyMap<string, tf.Tensor> {
+  outputs(x: tf.Tensor, taps: readonly string[], { batch }: TeacherContext): ReadonlyMap<string, tf.Tensor> {
     const answers = this.#answers;
-    if (answers === undefined) {
-      throw new ConfigError('The ONNX teacher has not been asked', {
+    if (answers === undefined || !this.#wasAskedOf(x, batch)) {
+      throw new ConfigError(`The ONNX teacher has not been asked of ${answers ? 'this' : 'a'} batch`, {
         code: 'teacher-not-prepared',
-        expected: '`await teacher.prepare(batch, batchIdx)` before the step',
+        expected: '`await distiller.teacher.prepare(batch, batchIdx)` before the forward pass',
+        help: 'training, validation, `checkTeacher` and `evaluateDistillation` do it themselves',
       });
     }
     const tensorOf = (name: string): tf.Tensor => {
@@ -127,8 +136,21 @@ class OnnxTeacher implements TeacherSource {
     return found;
   }
 
+  /** Whether the answers are those of this batch, however it is handed on: itself, its images, or them in another object. */
+  #wasAskedOf(x: tf.Tensor, batch: unknown): boolean {
+    const { images, batch: prepared } = this.#asked ?? {};
+    return batch === prepared || x === images || (batch as { x?: unknown } | undefined)?.x === images;
+  }
+
+  /** The bytes of the file: its weights, and the little that says how they are connected. */
+  size(): Partial<NetworkSize> {
+    const found = statSync(this.name, { throwIfNoEntry: false });
+    return found === undefined ? {} : { bytes: found.size };
+  }
+
   dispose(): void {
     this.#answers = undefined;
+    this.#asked = undefined;
     void this.#session.release?.();
   }
 }

@@ -1,5 +1,6 @@
 /** The seam between a distillation and whatever knows the teacher's answers: a network, a file of another runtime, a cache. */
 import type * as tf from '../../core/tf.ts';
+import type { NetworkSize } from './size.ts';
 
 /** What a source is told about the step, beside the images. */
 export interface TeacherContext {
@@ -39,6 +40,8 @@ export interface TeacherSource {
    * step's tidy, which owns the tensors. Nothing may be recorded for the backward pass.
    */
   outputs(x: tf.Tensor, taps: readonly string[], context: TeacherContext): ReadonlyMap<string, tf.Tensor>;
+  /** How large it is, for comparisons: weights, and their bytes. What is not known is left out. */
+  size?(): { readonly [what in keyof NetworkSize]?: number | undefined };
   /** Changes when the teacher does: a sha256 of its weights. */
   fingerprint?(): string;
   /** Frees what the source has made itself. A network that was handed in is not disposed of. */

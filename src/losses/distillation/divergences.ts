@@ -22,14 +22,8 @@ export function reverseKLDivergence(
   teacherLogits: tf.Tensor,
   options?: SoftLossOptions,
 ): tf.Tensor {
-  const { temperature, reduction } = parseOptions('reverseKLDivergence', softLossSchema, options);
-  checkPair('reverseKLDivergence', studentLogits, teacherLogits);
-  return tf.tidy(() => {
-    const student = logSoft(studentLogits, temperature);
-    const teacher = logSoft(detach(teacherLogits), temperature);
-    const each = tf.sum(tf.mul(tf.exp(student), tf.sub(student, teacher)), 1);
-    return tf.mul(reduceSamples(each, reduction, studentLogits.shape[1] as number), temperature ** 2);
-  });
+  const parsed = parseOptions('reverseKLDivergence', softLossSchema, options);
+  return between('reverseKLDivergence', studentLogits, teacherLogits, parsed, divergence);
 }
 
 /** Options of {@link jensenShannonDivergence}. */
@@ -55,7 +49,7 @@ export function jensenShannonDivergence(
   teacherLogits: tf.Tensor,
   options?: JensenShannonOptions,
 ): tf.Tensor {
-  const { temperature, reduction, beta } = parseOptions('jensenShannonDivergence', jensenSchema, options);
+  const { beta, ...soft } = parseOptions('jensenShannonDivergence', jensenSchema, options);
   if (beta === 0 || beta === 1) {
     throw new ConfigError('jensenShannonDivergence: option `beta`', {
       code: 'invalid-option',
@@ -64,17 +58,11 @@ export function jensenShannonDivergence(
       help: 'use klDivergence (the limit at 0) or reverseKLDivergence (at 1)',
     });
   }
-  checkPair('jensenShannonDivergence', studentLogits, teacherLogits);
-  return tf.tidy(() => {
-    const student = logSoft(studentLogits, temperature);
-    const teacher = logSoft(detach(teacherLogits), temperature);
+  return between('jensenShannonDivergence', studentLogits, teacherLogits, soft, (student, teacher) => {
     const [a, b] = [tf.add(teacher, Math.log(beta)), tf.add(student, Math.log(1 - beta))];
     const largest = detach(tf.maximum(a, b));
     const mixture = tf.add(largest, tf.log(tf.add(tf.exp(tf.sub(a, largest)), tf.exp(tf.sub(b, largest)))));
-    const fromTeacher = tf.sum(tf.mul(tf.exp(teacher), tf.sub(teacher, mixture)), 1);
-    const fromStudent = tf.sum(tf.mul(tf.exp(student), tf.sub(student, mixture)), 1);
-    const each = tf.add(tf.mul(fromTeacher, beta), tf.mul(fromStudent, 1 - beta));
-    return tf.mul(reduceSamples(each, reduction, studentLogits.shape[1] as number), temperature ** 2);
+    return tf.add(tf.mul(divergence(teacher, mixture), beta), tf.mul(divergence(student, mixture), 1 - beta));
   });
 }
 
@@ -92,13 +80,10 @@ export function softCrossEntropy(
   teacherLogits: tf.Tensor,
   options?: SoftLossOptions,
 ): tf.Tensor {
-  const { temperature, reduction } = parseOptions('softCrossEntropy', softLossSchema, options);
-  checkPair('softCrossEntropy', studentLogits, teacherLogits);
-  return tf.tidy(() => {
-    const probabilities = tf.exp(logSoft(detach(teacherLogits), temperature));
-    const each = tf.neg(tf.sum(tf.mul(probabilities, logSoft(studentLogits, temperature)), 1));
-    return tf.mul(reduceSamples(each, reduction, studentLogits.shape[1] as number), temperature ** 2);
-  });
+  const parsed = parseOptions('softCrossEntropy', softLossSchema, options);
+  return between('softCrossEntropy', studentLogits, teacherLogits, parsed, (student, teacher) =>
+    tf.neg(tf.sum(tf.mul(tf.exp(teacher), student), 1)),
+  );
 }
 
 /** Options of {@link logitMse}. */
@@ -123,4 +108,22 @@ export function logitMse(studentLogits: tf.Tensor, teacherLogits: tf.Tensor, opt
   checkPair('logitMse', studentLogits, teacherLogits);
   const rows = (logits: tf.Tensor): tf.Tensor => (centered ? tf.sub(logits, tf.mean(logits, 1, true)) : logits);
   return tf.tidy(() => tf.mean(tf.square(tf.sub(rows(studentLogits), rows(detach(teacherLogits)))))) as tf.Scalar;
+}
+
+/** KL(p ‖ q) of each row, from the logarithms of both. */
+const divergence = (p: tf.Tensor, q: tf.Tensor): tf.Tensor => tf.sum(tf.mul(tf.exp(p), tf.sub(p, q)), 1);
+
+/** T² times what `distance` says of each row's log-probabilities at T, reduced. The teacher is a constant. */
+function between(
+  owner: string,
+  studentLogits: tf.Tensor,
+  teacherLogits: tf.Tensor,
+  { temperature, reduction }: z.output<typeof softLossSchema>,
+  distance: (student: tf.Tensor, teacher: tf.Tensor) => tf.Tensor,
+): tf.Tensor {
+  checkPair(owner, studentLogits, teacherLogits);
+  return tf.tidy(() => {
+    const each = distance(logSoft(studentLogits, temperature), logSoft(detach(teacherLogits), temperature));
+    return tf.mul(reduceSamples(each, reduction, studentLogits.shape[1] as number), temperature ** 2);
+  });
 }

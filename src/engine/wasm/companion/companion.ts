@@ -68,6 +68,7 @@ export type Routine =
   | 'transpose'
   | 'crossEntropy'
   | 'sparseCrossEntropy'
+  | 'klDivergence'
   | 'adam'
   | 'sgd';
 

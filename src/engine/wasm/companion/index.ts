@@ -2,6 +2,7 @@
 import { accelerateConvolution } from './convolution.ts';
 import { accelerateDepthwise } from './depthwise.ts';
 import { accelerateElementwise } from './elementwise.ts';
+import { accelerateKLDivergence } from './kl-divergence.ts';
 import { accelerateLayerNorm } from './layer-norm.ts';
 import { accelerateMatMul } from './mat-mul.ts';
 import { accelerateBatchNorm } from './norm.ts';
@@ -24,4 +25,5 @@ export function accelerateWasm(): void {
   accelerateRandom();
   accelerateOptimizers();
   accelerateCrossEntropy();
+  accelerateKLDivergence();
 }

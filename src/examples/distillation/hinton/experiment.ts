@@ -1,8 +1,8 @@
 /** The experiment: a teacher, students alone and distilled, students that never saw some digits, and the temperatures. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bestClassBias, type ClassScores, classErrors } from 'kelvin';
-import { Ledger, type OmittedRun, type Run } from './ledger.ts';
+import { bestClassBias, type ClassScores, classErrors, RunLedger } from 'kelvin';
+import type { Ledger, OmittedRun, Run } from './ledger.ts';
 import { logitsOf } from './logits.ts';
 import { makeStudent, makeTeacher, type Student, type Teaching } from './networks.ts';
 import type { Plan, Schedule } from './plan.ts';
@@ -31,7 +31,7 @@ const ALONE: Teaching = { temperature: 1, alpha: 0 };
 
 /** Runs whatever has not been run yet. Soft targets are made when a run first needs them. */
 export async function runExperiment(options: ExperimentOptions): Promise<Ledger> {
-  const ledger = new Ledger(options.directory, options.plan);
+  const ledger: Ledger = new RunLedger<Run>(options.directory, options.plan);
   let soft: ClassScores | undefined;
   for (const assignment of assignments(options.plan)) {
     const wanted = options.only?.includes(assignment.name.split('/')[0] as string) ?? true;

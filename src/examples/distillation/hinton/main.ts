@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ArrayDataset, drawnDigits, type ImageColumns, KelvinError, mnist, startEngine } from 'kelvin';
 import { runExperiment } from './experiment.ts';
+import { minutesOf } from './ledger.ts';
 import { FULL, type Plan, QUICK } from './plan.ts';
 import { errorCurves, sweepTable, tableOf, temperatureCurve } from './report.ts';
 import { type Digits, Interrupted } from './training.ts';
@@ -47,7 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
     writeFileSync(join(out, 'table.md'), table);
     writeFileSync(join(out, 'errors.svg'), errorCurves(ledger));
     writeFileSync(join(out, 'temperature.svg'), temperatureCurve(ledger, plan));
-    print(`\n${table}\n${ledger.minutes.toFixed(1)} minutes of training. Table and curves: ${out}`);
+    print(`\n${table}\n${minutesOf(ledger).toFixed(1)} minutes of training. Table and curves: ${out}`);
     return 0;
   } catch (error) {
     if (error instanceof Interrupted) return 130;
