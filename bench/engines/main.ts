@@ -1,7 +1,7 @@
 /**
  * Engines against themselves, `npm run bench:engines [engine] [models]`, as in `tensorflow a b`: the embedded one as
  * shipped and level by level; native TensorFlow with tfjs's own optimizer and loss on tfjs-node as shipped,
- * Kelvin's on the same, and Kelvin's on the direct kernels. All contestants are alive at once and take turns, so that the
+ * Kelvin's on the same, and Kelvin's on the direct kernels; WebGPU with tfjs's optimizer and loss, and with Kelvin's. All contestants are alive at once and take turns, so that the
  * ratios hold on a busy machine; absolute times do not.
  */
 import { type ChildProcess, fork } from 'node:child_process';
@@ -24,7 +24,7 @@ interface Variant {
 const SHIPPED = { KELVIN_TENSORFLOW: 'shipped' };
 
 /** The first of each is what the others are compared with. */
-const VARIANTS: Readonly<Record<'wasm' | 'tensorflow', readonly Variant[]>> = {
+const VARIANTS: Readonly<Record<'wasm' | 'tensorflow' | 'webgpu', readonly Variant[]>> = {
   wasm: [
     { name: 'composed', how: 'kelvin', env: { KELVIN_WASM: 'composed' } },
     { name: 'shipped', how: 'shipped' },
@@ -36,6 +36,10 @@ const VARIANTS: Readonly<Record<'wasm' | 'tensorflow', readonly Variant[]>> = {
     { name: 'tfjs-node', how: 'shipped', env: SHIPPED },
     { name: 'its kernels', how: 'kelvin', env: SHIPPED },
     { name: 'direct', how: 'kelvin' },
+  ],
+  webgpu: [
+    { name: 'tfjs', how: 'shipped' },
+    { name: 'kelvin', how: 'kelvin' },
   ],
 };
 
@@ -65,10 +69,8 @@ async function run(contestant: Contestant, counts: boolean): Promise<void> {
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] as number;
 
 const [engine, ...given] = (
-  process.argv[2] === 'tensorflow' || process.argv[2] === 'wasm'
-    ? process.argv.slice(2)
-    : ['wasm', ...process.argv.slice(2)]
-) as ['wasm' | 'tensorflow', ...TaskName[]];
+  (process.argv[2] ?? '') in VARIANTS ? process.argv.slice(2) : ['wasm', ...process.argv.slice(2)]
+) as [keyof typeof VARIANTS, ...TaskName[]];
 for (const task of given.length > 0 ? given : TASKS) {
   const contestants: Contestant[] = [];
   for (const variant of VARIANTS[engine]) contestants.push(await start(task, variant));

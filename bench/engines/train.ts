@@ -2,7 +2,7 @@
 import { Adam, losses, startEngine, tf } from 'kelvin';
 import { makeTask, type TaskName } from './models.ts';
 
-const [task, engine, how] = process.argv.slice(2) as [TaskName, 'wasm' | 'tensorflow', 'shipped' | 'kelvin'];
+const [task, engine, how] = process.argv.slice(2) as [TaskName, 'wasm' | 'tensorflow' | 'webgpu', 'shipped' | 'kelvin'];
 
 /** One step of tfjs's own optimizer and loss on the engine as it is shipped. */
 function shippedStep({ model, x, labels }: ReturnType<typeof makeTask>): () => void {
@@ -35,14 +35,23 @@ if (engine === 'wasm' && how === 'shipped') {
 } else await startEngine({ engine });
 const step = how === 'shipped' ? shippedStep(makeTask(task)) : kelvinStep(makeTask(task));
 
-process.on('message', (turn: number) => {
+/** Returns when the device has done what it was given: a queue takes steps faster than they are computed. */
+async function finish(): Promise<void> {
+  const last = tf.tidy(() => tf.add(tf.scalar(1), 1));
+  await last.data();
+  last.dispose();
+}
+
+process.on('message', async (turn: number) => {
   try {
     const start = performance.now();
     let steps = 0;
     do {
       step();
       steps++;
+      if (engine === 'webgpu' && steps % 10 === 0) await finish();
     } while (performance.now() - start < turn);
+    if (engine === 'webgpu') await finish();
     process.send?.({ ms: (performance.now() - start) / steps });
   } catch (error) {
     process.send?.({ failure: (error as Error).message.split('\n')[0] });

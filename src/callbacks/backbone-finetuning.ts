@@ -2,16 +2,17 @@
 import { z } from 'zod';
 import type { Callback, Checkpoint, JsonObject, ModuleView, RunStage, TrainerView } from '../core/contracts.ts';
 import { ConfigError, show } from '../core/errors.ts';
-import { anyThat, flag, parseOptions, positiveNumber, text, wholeNumber } from '../core/options.ts';
+import { anyThat, flag, parseOptions, positiveNumber, text } from '../core/options.ts';
 import type * as tf from '../core/tf.ts';
+import { type EpochCount, epochsOf, isEpochCount } from '../core/training-time.ts';
 import { type LayerLike, layersOf } from './layers-of.ts';
 
 /** Options of {@link BackboneFinetuning}. */
 export interface BackboneFinetuningOptions {
   /** The module's field with the backbone: a tfjs model or layer, a module, or a list of those. Default `'backbone'`. */
   backbone?: string | undefined;
-  /** The epoch, counted from 0, at whose start the backbone is unfrozen. Default 10. */
-  unfreezeBackboneAtEpoch?: number | undefined;
+  /** The epoch, counted from 0, at whose start the backbone is unfrozen: `5`, `'5ep'`, `'0.25dur'`. Default 10. */
+  unfreezeBackboneAtEpoch?: EpochCount | undefined;
   /** What the backbone's learning rate is multiplied by at the start of each later epoch. Default: 2. */
   lambda?: ((epoch: number) => number) | undefined;
   /** The backbone's first learning rate. Default: that of the first parameter group, times `initialRatio`. */
@@ -26,7 +27,10 @@ export interface BackboneFinetuningOptions {
 
 const schema = z.strictObject({
   backbone: text('the name of a field').default('backbone'),
-  unfreezeBackboneAtEpoch: wholeNumber(0).default(10),
+  unfreezeBackboneAtEpoch: anyThat<EpochCount>(
+    "an epoch, such as 5 or '5ep', or a part of the training, '0.25dur'",
+    (value) => isEpochCount(value, 0),
+  ).default(10),
   lambda: anyThat<(epoch: number) => number>('a function', (value) => typeof value === 'function').optional(),
   initialLr: positiveNumber().optional(),
   initialRatio: positiveNumber().default(0.1),
@@ -61,7 +65,7 @@ export class BackboneFinetuning implements Callback {
   setup(trainer: TrainerView, module: ModuleView, stage: RunStage): void {
     if (stage !== 'fit') return;
     this.#resumesUnfrozen = false;
-    if (trainer.currentEpoch >= this.#options.unfreezeBackboneAtEpoch && trainer.globalStep > 0) return;
+    if (trainer.currentEpoch >= this.#firstEpoch(trainer) && trainer.globalStep > 0) return;
     this.#lr = undefined;
     const { trainBatchNorm } = this.#options;
     const isTrained = (layer: LayerLike): boolean => trainBatchNorm && layer.getClassName() === 'BatchNormalization';
@@ -81,7 +85,7 @@ export class BackboneFinetuning implements Callback {
   }
 
   onTrainEpochStart(trainer: TrainerView, module: ModuleView): void {
-    if (trainer.currentEpoch < this.#options.unfreezeBackboneAtEpoch) return;
+    if (trainer.currentEpoch < this.#firstEpoch(trainer)) return;
     if (this.#lr === undefined) this.#unfreeze(trainer, module);
     else this.#advance(trainer, module);
   }
@@ -112,6 +116,11 @@ export class BackboneFinetuning implements Callback {
     const own = new Set(weightsOf(this.#layers(module)));
     const [, ...others] = groupsOf(trainer);
     for (const group of others) if (group.params.every((param) => own.has(param))) group.lr = this.#lr;
+  }
+
+  #firstEpoch({ maxEpochs }: TrainerView): number {
+    const option = 'BackboneFinetuning: option `unfreezeBackboneAtEpoch`';
+    return epochsOf(this.#options.unfreezeBackboneAtEpoch, maxEpochs, option);
   }
 
   #layers(module: ModuleView): readonly LayerLike[] {

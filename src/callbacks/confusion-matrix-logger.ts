@@ -1,7 +1,7 @@
 /** ConfusionMatrixLogger: after each validation a picture of which class is taken for which. */
 import { z } from 'zod';
 import type { Callback, ModuleView, TrainerView } from '../core/contracts.ts';
-import { parseOptions, text, wholeNumber } from '../core/options.ts';
+import { countIn, parseOptions, text } from '../core/options.ts';
 import * as tf from '../core/tf.ts';
 import { confusionMatrix } from '../metrics/confusion.ts';
 import { labelsOf, logitsOf } from './classified.ts';
@@ -13,14 +13,14 @@ export interface ConfusionMatrixLoggerOptions {
   /** One name per class. Default: the class numbers. */
   classNames?: readonly string[] | undefined;
   /** Log every so many epochs. Default 1. */
-  everyNEpochs?: number | undefined;
+  everyNEpochs?: number | `${number}ep` | undefined;
   /** Default `'confusion_matrix'`. */
   tag?: string | undefined;
 }
 
 const schema = z.strictObject({
   classNames: z.array(text(), { error: 'an array of names' }).optional(),
-  everyNEpochs: wholeNumber(1).default(1),
+  everyNEpochs: countIn('ep', 1).default(1),
   tag: text().default('confusion_matrix'),
 });
 

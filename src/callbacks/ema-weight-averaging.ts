@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import type { Callback, Checkpoint, JsonObject, ModuleView, TrainerView } from '../core/contracts.ts';
 import { parseAmount } from '../core/duration.ts';
-import { ConfigError } from '../core/errors.ts';
 import { anyThat, countIn, numberBetween, parseOptions } from '../core/options.ts';
+import { partOfUnlimited } from '../core/training-time.ts';
 import { AveragedWeights } from './averaged-weights.ts';
 
 /** An optimizer step, or a part of all of them. */
@@ -135,10 +135,5 @@ function firstStep(start: StepStart, { estimatedSteppingBatches: steps }: Traine
   const { amount, unit } = parseAmount(start) ?? { amount: start as number, unit: 'st' };
   if (unit === 'st') return amount;
   if (Number.isFinite(steps)) return Math.floor(steps * amount + 1e-9);
-  throw new ConfigError('EMAWeightAveraging: option `updateStartingAtStep`', {
-    code: 'fraction-of-unlimited-training',
-    expected: 'a number of steps, since the training has no end to take a part of',
-    got: `'${start}'`,
-    help: 'set `maxEpochs` or `maxSteps`',
-  });
+  throw partOfUnlimited('EMAWeightAveraging: option `updateStartingAtStep`', String(start));
 }

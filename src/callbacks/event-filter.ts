@@ -3,13 +3,13 @@ import type { TrainerView } from '../core/contracts.ts';
 import { parseAmount } from '../core/duration.ts';
 import { ConfigError, show } from '../core/errors.ts';
 import type { HookName } from '../core/hooks.ts';
-import type { TrainingCount } from '../core/training-time.ts';
+import { partOfUnlimited, type TrainingCount, type TrainingPart } from '../core/training-time.ts';
 
 /**
  * A number of calls of the hook itself, from 1; a count of epochs, batches or steps; or a part of the optimizer steps of the
  * whole training: `3`, `'2ep'`, `'100ba'`, `'50st'`, `'0.5dur'`.
  */
-export type EventCount = number | TrainingCount | `${number}dur`;
+export type EventCount = number | TrainingCount | TrainingPart;
 
 /** Which calls of a hook pass: those that meet all conditions. */
 export interface EventFilter {
@@ -143,12 +143,7 @@ function parse(name: string, count: EventCount): Read {
 function stepsOf(part: number, name: string, { stage, estimatedSteppingBatches: steps }: TrainerView): number {
   if (stage !== 'fit') return Number.POSITIVE_INFINITY;
   if (Number.isFinite(steps)) return Math.max(1, Math.ceil(steps * part - 1e-9));
-  throw new ConfigError(`Event filter: \`${name}\``, {
-    code: 'fraction-of-unlimited-training',
-    expected: 'a count, since the training has no end to take a part of',
-    got: `'${part}dur'`,
-    help: 'set `maxEpochs` or `maxSteps`',
-  });
+  throw partOfUnlimited(`Event filter: \`${name}\``, `${part}dur`);
 }
 
 function invalid(name: string, expected: string, got: string): ConfigError {

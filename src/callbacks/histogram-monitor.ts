@@ -1,14 +1,14 @@
 /** HistogramMonitor: the distributions of weights and gradients, in TensorBoard's Histograms and Distributions tabs. */
 import { z } from 'zod';
 import type { Callback, Gradients, ModuleView, OptimizerLike, TrainerView } from '../core/contracts.ts';
-import { flag, parseOptions, wholeNumber } from '../core/options.ts';
+import { countIn, flag, parseOptions, wholeNumber } from '../core/options.ts';
 import type * as tf from '../core/tf.ts';
 import { requireTensorBoard, writeToTensorBoard } from './tensorboard-writers.ts';
 
 /** Options of {@link HistogramMonitor}. */
 export interface HistogramMonitorOptions {
   /** Optimizer steps from one to the next. Default 100. */
-  everyNSteps?: number | undefined;
+  everyNSteps?: number | `${number}st` | undefined;
   /** The values of the variables after the step. Default `true`. */
   weights?: boolean | undefined;
   /** The gradients before clipping. Default `false`: reading them back takes time, and a compiled step cannot be used. */
@@ -18,7 +18,7 @@ export interface HistogramMonitorOptions {
 }
 
 const schema = z.strictObject({
-  everyNSteps: wholeNumber(1).default(100),
+  everyNSteps: countIn('st', 1).default(100),
   weights: flag().default(true),
   gradients: flag().default(false),
   bins: wholeNumber(1).default(30),

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Callback, ModuleView, TrainerView } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
-import { flag, parseOptions, text, wholeNumber } from '../core/options.ts';
+import { countIn, flag, parseOptions, text, wholeNumber } from '../core/options.ts';
 import * as tf from '../core/tf.ts';
 import { labelled, labelsOf, logitsOf } from './classified.ts';
 import { type Prediction, pixelsOf, predictionPicture } from './prediction-picture.ts';
@@ -19,7 +19,7 @@ export interface ImagePredictionLoggerOptions {
   /** Batches that are looked through for images, at most. Default 8. */
   maxBatches?: number | undefined;
   /** Log every so many epochs. Default 1. */
-  everyNEpochs?: number | undefined;
+  everyNEpochs?: number | `${number}ep` | undefined;
   /** Default `'predictions'`. */
   tag?: string | undefined;
 }
@@ -29,7 +29,7 @@ const schema = z.strictObject({
   maxImages: wholeNumber(1).default(16),
   onlyWrong: flag().default(true),
   maxBatches: wholeNumber(1).default(8),
-  everyNEpochs: wholeNumber(1).default(1),
+  everyNEpochs: countIn('ep', 1).default(1),
   tag: text().default('predictions'),
 });
 

@@ -21,6 +21,8 @@ export interface LearningRateFinderOptions {
   updateAttr?: boolean | undefined;
   /** The module's field that is set. Default `lr` or `learningRate`, whichever it has. */
   attrName?: string | undefined;
+  /** The name of the optimizer whose rate is looked for, where there are several. Only its loss counts. */
+  optimizer?: string | undefined;
 }
 
 const schema = z.strictObject({
@@ -31,6 +33,7 @@ const schema = z.strictObject({
   earlyStopThreshold: positiveNumber().nullable().default(4),
   updateAttr: flag().default(true),
   attrName: text('the name of a field').optional(),
+  optimizer: text('the name of an optimizer').optional(),
 });
 
 /** How much of the smoothed loss a step leaves. */
@@ -42,6 +45,8 @@ type Group = OptimizerLike['paramGroups'][number] & { initialLr?: number | undef
  * The learning rate range test (Smith 2017) before training begins: takes some optimizer steps with growing rates, puts
  * weights, optimizer and random stream back, and trains with the rate at which the loss fell most steeply. Nothing is
  * logged or counted. Other parameter groups keep their ratio to the first, schedulers start from the new rate.
+ *
+ * With several optimizers, `optimizer` names the one that is meant; the others step at their own rates.
  *
  * It does nothing when a run is resumed or goes on. To look at the curve without training, see `lrFind`.
  *
@@ -82,22 +87,27 @@ export class LearningRateFinder implements Callback {
     if (this.#resumed || trainer.globalBatch > 0 || trainer.fastDevRun) return;
     const { updateAttr } = this.#options;
     const field = updateAttr ? this.#field(module) : undefined;
-    this.#result = await this.#test(trainer);
+    let tuned: OptimizerLike | undefined;
+    this.#result = await this.#test(trainer, (optimizer) => {
+      tuned = optimizer;
+    });
     const { suggestion } = this.#result;
-    if (field === undefined || suggestion === undefined) return;
-    (module as unknown as Record<string, unknown>)[field] = suggestion;
-    for (const optimizer of trainer.optimizers) setRate(optimizer, suggestion);
+    if (!updateAttr || tuned === undefined || suggestion === undefined) return;
+    if (field !== undefined) (module as unknown as Record<string, unknown>)[field] = suggestion;
+    setRate(tuned, suggestion);
   }
 
-  async #test(trainer: TrainerView): Promise<LearningRateRange> {
-    const { minLr, maxLr, numTraining, mode, earlyStopThreshold } = this.#options;
+  async #test(trainer: TrainerView, onOptimizer: (tuned: OptimizerLike) => void): Promise<LearningRateRange> {
+    const { minLr, maxLr, numTraining, mode, earlyStopThreshold, optimizer: name } = this.#options;
     const rates = ratesToTry(minLr, maxLr, numTraining, mode);
     const losses: number[] = [];
     let average = 0;
     let best = Number.POSITIVE_INFINITY;
     await trainer.tools.tryTraining({
       steps: numTraining,
+      optimizer: name,
       beforeStep: (step, optimizer) => {
+        onOptimizer(optimizer);
         for (const group of optimizer.paramGroups) group.lr = rates[step] as number;
       },
       afterStep: (step, loss) => {
@@ -114,9 +124,11 @@ export class LearningRateFinder implements Callback {
     return { lrs, losses, suggestion: suggestRate(lrs, losses) };
   }
 
-  #field(module: ModuleView): string {
-    const { attrName } = this.#options;
+  /** The field to set; none when one of several optimizers is meant and no field is named. */
+  #field(module: ModuleView): string | undefined {
+    const { attrName, optimizer } = this.#options;
     const found = (attrName === undefined ? ['lr', 'learningRate'] : [attrName]).find((name) => name in module);
+    if (optimizer !== undefined && attrName === undefined) return undefined;
     if (found !== undefined) return found;
     throw new ConfigError(`LearningRateFinder: ${module.constructor.name}`, {
       code: 'no-learning-rate',

@@ -2,13 +2,13 @@
 import { z } from 'zod';
 import type { Callback, Gradients, ModuleView, OptimizerLike, TrainerView } from '../core/contracts.ts';
 import { NonFiniteError } from '../core/errors.ts';
-import { flag, parseOptions, wholeNumber } from '../core/options.ts';
+import { countIn, flag, parseOptions } from '../core/options.ts';
 import * as tf from '../core/tf.ts';
 
 /** Options of {@link NaNGuard}. */
 export interface NaNGuardOptions {
   /** Look after every n-th optimizer step. Default 1. */
-  everyNSteps?: number | undefined;
+  everyNSteps?: number | `${number}st` | undefined;
   /** Look at the gradients, before they are applied. Default `true`. */
   gradients?: boolean | undefined;
   /** Look at the weights, after the step. Default `true`. */
@@ -16,7 +16,7 @@ export interface NaNGuardOptions {
 }
 
 const schema = z.strictObject({
-  everyNSteps: wholeNumber(1).default(1),
+  everyNSteps: countIn('st', 1).default(1),
   gradients: flag().default(true),
   weights: flag().default(true),
 });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Callback, Checkpoint, JsonObject, ModuleView, TrainerView } from '../core/contracts.ts';
 import { type Amount, parseAmount } from '../core/duration.ts';
 import { ConfigError } from '../core/errors.ts';
-import { anyThat, oneOf, parseOptions, wholeNumber } from '../core/options.ts';
+import { anyThat, countIn, oneOf, parseOptions } from '../core/options.ts';
 import { AveragedWeights } from './averaged-weights.ts';
 import { recomputeBatchNorm } from './batch-norm-statistics.ts';
 
@@ -14,7 +14,7 @@ export interface StochasticWeightAveragingOptions {
   /** The epoch with which to begin, counted from 1, or a part of `maxEpochs`: `15`, `'15ep'`, `'80%'`, `'0.8dur'`. Default `'80%'`. */
   swaEpochStart?: Start | undefined;
   /** Epochs in which the rate is led to `swaLrs`; 0 jumps there. Default 10. */
-  annealingEpochs?: number | undefined;
+  annealingEpochs?: number | `${number}ep` | undefined;
   /** How it is led there: along a cosine (`'cos'`, default) or a line. */
   annealingStrategy?: 'cos' | 'linear' | undefined;
 }
@@ -27,7 +27,7 @@ const schema = z.strictObject({
     "an epoch from 1, such as 15 or '15ep', or a part of the training, such as '80%' or '0.8dur'",
     isStart,
   ).default('80%'),
-  annealingEpochs: wholeNumber(0).default(10),
+  annealingEpochs: countIn('ep', 0).default(10),
   annealingStrategy: oneOf('cos', 'linear').default('cos'),
 });
 

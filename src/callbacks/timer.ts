@@ -1,16 +1,17 @@
 /** Stops training after a time on the clock, or after so many epochs, batches or steps. */
 import { z } from 'zod';
 import type { Callback, JsonObject, RunStage, TrainerView } from '../core/contracts.ts';
+import { type Amount, parseAmount } from '../core/duration.ts';
 import { anyThat, oneOf, parseOptions } from '../core/options.ts';
-import { isTrainingTime, type TrainingAmount, type TrainingTime, trainingAmount } from '../core/training-time.ts';
+import { isTrainingTime, partOfUnlimited, type TrainingPart, type TrainingTime } from '../core/training-time.ts';
 
 /** Options of {@link Timer}. */
 export interface TimerOptions {
   /**
    * When to stop: clock time such as `'30min'`, `'90s'`, `'2h'`; or `'3ep'` epochs, `'200ba'` batches, `'50st'` optimizer
-   * steps. Default: never; the timer then only measures.
+   * steps, or a part of the training, `'0.5dur'`. Default: never; the timer then only measures.
    */
-  duration?: TrainingTime | undefined;
+  duration?: TrainingTime | TrainingPart | undefined;
   /** Look at the clock after each batch (`'step'`, default) or after each epoch. */
   interval?: 'step' | 'epoch' | undefined;
   /** The clock, in milliseconds. Default `performance.now`. */
@@ -18,9 +19,9 @@ export interface TimerOptions {
 }
 
 const schema = z.strictObject({
-  duration: anyThat<TrainingTime>(
-    "a time such as '30min' or '90s', or '3ep', '200ba', '50st'",
-    isTrainingTime,
+  duration: anyThat<TrainingTime | TrainingPart>(
+    "a time such as '30min' or '90s', or '3ep', '200ba', '50st', '0.5dur'",
+    (value) => isTrainingTime(value) || parseAmount(value)?.unit === 'dur',
   ).optional(),
   interval: oneOf('step', 'epoch').default('step'),
   clock: anyThat<() => number>('a function', (value) => typeof value === 'function').optional(),
@@ -44,7 +45,8 @@ const STAGES: readonly Stage[] = ['train', 'validate', 'test', 'predict'];
  * ```
  */
 export class Timer implements Callback {
-  readonly #duration: TrainingAmount | undefined;
+  readonly #duration: Amount | undefined;
+  readonly #given: string;
   readonly #interval: 'step' | 'epoch';
   readonly #clock: () => number;
   readonly #elapsed: Record<Stage, number> = { train: 0, validate: 0, test: 0, predict: 0 };
@@ -52,7 +54,8 @@ export class Timer implements Callback {
 
   constructor(options: TimerOptions = {}) {
     const { duration, interval, clock } = parseOptions('Timer', schema, options);
-    this.#duration = duration === undefined ? undefined : trainingAmount(duration);
+    this.#duration = parseAmount(duration);
+    this.#given = String(duration);
     this.#interval = interval;
     this.#clock = clock ?? (() => performance.now());
   }
@@ -135,14 +138,18 @@ export class Timer implements Callback {
   }
 
   #check(trainer: TrainerView, epochs: number): void {
-    if (this.#duration === undefined) return;
-    const { amount, unit } = this.#duration;
-    const reached = {
-      ep: () => epochs,
-      ba: () => trainer.globalBatch,
-      st: () => trainer.globalStep,
-      ms: () => this.timeElapsed('train'),
-    }[unit]();
-    if (reached >= amount) trainer.shouldStop = true;
+    if (this.#duration !== undefined && this.#reached(trainer, epochs) >= this.#duration.amount)
+      trainer.shouldStop = true;
+  }
+
+  /** How much has been trained, in the unit of the duration. */
+  #reached({ globalBatch, globalStep, estimatedSteppingBatches }: TrainerView, epochs: number): number {
+    const unit = this.#duration?.unit;
+    if (unit === 'ep') return epochs;
+    if (unit === 'ba') return globalBatch;
+    if (unit === 'st') return globalStep;
+    if (unit === 'ms') return this.timeElapsed('train');
+    if (Number.isFinite(estimatedSteppingBatches)) return globalStep / estimatedSteppingBatches + 1e-9;
+    throw partOfUnlimited('Timer: option `duration`', this.#given);
   }
 }

@@ -11,6 +11,11 @@ export interface TrainingTrial {
   readonly steps: number;
   /** Another loader than that of the run. */
   readonly loader?: Iterable<unknown> | AsyncIterable<unknown> | undefined;
+  /**
+   * The name of the optimizer whose rate is turned and whose loss is followed, where there are several. Without it, and
+   * without `beforeStep`, the loss is the sum of all.
+   */
+  readonly optimizer?: string | undefined;
   /** Called before the step `step`, from 0, for instance to set its learning rate. */
   beforeStep?(step: number, optimizer: OptimizerLike): void;
   /** Called after a step with its mean loss; `false` ends the trial. */

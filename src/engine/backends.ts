@@ -7,6 +7,7 @@ import { quietly } from './process.ts';
 import { loadTensorFlow } from './tensorflow.ts';
 import type { EngineName, LoadResult } from './types.ts';
 import { loadWasm } from './wasm/load.ts';
+import { loadWebGPU } from './webgpu/load.ts';
 
 let last: Promise<unknown> = Promise.resolve();
 
@@ -20,6 +21,7 @@ export function inTurn<T>(task: () => Promise<T>): Promise<T> {
 /** Loads what an engine needs, without making it the current one. */
 export async function loadEngine(name: EngineName, load?: () => Promise<unknown>): Promise<LoadResult> {
   if (name === 'wasm') return loadWasm();
+  if (name === 'webgpu') return loadWebGPU(load);
   if (name === 'cpu') return { loaded: true, version: tf.version_core };
   return loadTensorFlow(name, load);
 }

@@ -6,6 +6,7 @@ import { inTurn, keepingBackend, loadEngine } from './backends.ts';
 import { wasmDetail, wasmMissing } from './info.ts';
 import { currentEngine } from './start.ts';
 import { ENGINE_NAMES, type EngineInfo, type EngineName, type EngineReport } from './types.ts';
+import { onSoftware, webGPUDetail } from './webgpu/load.ts';
 
 /**
  * Reports on every engine, best first. Loads those that can be loaded, to be sure, but starts none and leaves the
@@ -40,10 +41,15 @@ const DETAILS: Readonly<Record<EngineName, () => string>> = {
   'tensorflow-gpu': () => 'native TensorFlow',
   tensorflow: () => 'native TensorFlow',
   wasm: wasmDetail,
+  webgpu: webGPUDetail,
   cpu: () => 'pure JavaScript',
 };
 
 function whyNotUsed(name: EngineName, running: EngineInfo | undefined): string {
+  if (name === 'webgpu')
+    return onSoftware()
+      ? 'for tests: its adapter computes on the CPU, so it runs only when asked for'
+      : "runs only when asked for, with engine 'webgpu', until it has been measured";
   if (!running) return 'no engine has been started yet';
   if (name === 'cpu') return 'for debugging: runs only when asked for';
   return `${running.name} is running`;

@@ -7,6 +7,7 @@ import type { EngineInfo } from './types.ts';
 import { buildHere, runsHere } from './wasm/companion/companion.ts';
 import { isWanted, threadsWanted, whyNotWanted } from './wasm/companion/level.ts';
 import { whySingle } from './wasm/shared-memory.ts';
+import { webGPUDetail } from './webgpu/load.ts';
 
 /** The parts of tfjs-node's backend that tell what it runs on. */
 interface TensorFlowBackend {
@@ -22,6 +23,8 @@ export function describeBackend(backend: string): EngineInfo {
       return { name: 'cpu', backend, detail: 'pure JavaScript', cheapReads: true };
     case 'wasm':
       return { name: 'wasm', backend, detail: wasmDetail(), cheapReads: true };
+    case 'webgpu':
+      return { name: 'webgpu', backend, detail: webGPUDetail(), cheapReads: false };
     case 'tensorflow':
       return describeTensorFlow();
     default:

@@ -1,6 +1,7 @@
 /**
  * Picks an engine and starts it: what the caller brought, then native TensorFlow, then the embedded engine.
  */
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { z } from 'zod';
 import { BackendError, ConfigError, show } from '../core/errors.ts';
 import { anyThat, oneOf, parseOptions, wholeNumber } from '../core/options.ts';
@@ -14,6 +15,8 @@ import { ENGINE_NAMES, type EngineInfo, type EngineName } from './types.ts';
 import { limitThreads } from './wasm/companion/level.ts';
 import { loadWasm } from './wasm/load.ts';
 import { guardMemory } from './wasm/memory.ts';
+import { completeWebGPU } from './webgpu/complete.ts';
+import { offerWebGPU } from './webgpu/load.ts';
 
 /** Which engine to start. */
 export interface StartEngineOptions {
@@ -23,8 +26,8 @@ export interface StartEngineOptions {
    */
   engine?: EngineName | 'auto' | undefined;
   /**
-   * Imports tfjs-node in Kelvin's place, for a program whose copy only it can resolve. Only with engine
-   * `'tensorflow'` or `'tensorflow-gpu'`.
+   * Imports tfjs-node in Kelvin's place, for a program whose copy only it can resolve; for engine `'webgpu'` what `webgpu`
+   * and `@tensorflow/tfjs-backend-webgpu` export, as one object. Only with these engines.
    */
   load?: (() => Promise<unknown>) | undefined;
   /**
@@ -41,7 +44,10 @@ type Load = () => Promise<unknown>;
 const schema = z.strictObject({
   engine: oneOf('auto', ...ENGINE_NAMES).optional(),
   threads: wholeNumber(1, 99).optional(),
-  load: anyThat<() => Promise<unknown>>('a function that imports tfjs-node', (v) => typeof v === 'function').optional(),
+  load: anyThat<() => Promise<unknown>>(
+    'a function that imports the engine',
+    (v) => typeof v === 'function',
+  ).optional(),
 });
 
 let running: EngineInfo | undefined;
@@ -62,10 +68,10 @@ let starting: { readonly wish: Wish; readonly promise: Promise<EngineInfo> } | u
 export async function startEngine(options?: StartEngineOptions): Promise<EngineInfo> {
   const { engine, load, threads } = parseOptions('startEngine', schema, options);
   const wish = engine ?? wishOfEnvironment();
-  if (load && !isTensorFlow(wish))
+  if (load && !isTensorFlow(wish) && wish !== 'webgpu')
     throw new ConfigError('startEngine: option `load`', {
       code: 'invalid-option',
-      expected: "engine 'tensorflow' or 'tensorflow-gpu' beside it",
+      expected: "engine 'tensorflow', 'tensorflow-gpu' or 'webgpu' beside it",
       got: show(engine),
     });
   if (starting?.wish === wish && !load && threads === undefined) return starting.promise;
@@ -132,6 +138,7 @@ async function adopt(backend: string): Promise<EngineInfo> {
 async function startNamed(name: EngineName, load: Load | undefined): Promise<EngineInfo> {
   const result = await keepingBackend(() => loadEngine(name, load));
   if (!result.loaded) throw notStarted(name, result.reason, result.remedy, result.cause);
+  if (name === 'webgpu') offerWebGPU();
   const backend = isTensorFlow(name) ? 'tensorflow' : name;
   if (!(await activate(backend)))
     throw notStarted(name, 'its backend did not initialise', 'set another engine, or none, to use what runs here');
@@ -140,8 +147,9 @@ async function startNamed(name: EngineName, load: Load | undefined): Promise<Eng
 
 /** What is left to do once a backend is the current one. */
 function ready(backend: string): EngineInfo {
-  if (backend === 'wasm') guardMemory();
+  if (backend === 'wasm') guardMemory(tf.backend() as unknown as BackendWasm);
   if (backend === 'tensorflow') completeTensorFlow();
+  if (backend === 'webgpu') completeWebGPU();
   return describeBackend(backend);
 }
 

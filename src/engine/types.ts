@@ -3,8 +3,11 @@
  * one that could run or cannot.
  */
 
-/** The engines that Kelvin knows how to start, best first. `cpu`, pure JavaScript, runs only when asked for. */
-export const ENGINE_NAMES = ['tensorflow-gpu', 'tensorflow', 'wasm', 'cpu'] as const;
+/**
+ * The engines that Kelvin knows how to start, best first. `webgpu`, whose speed nobody has measured yet, and `cpu`, pure
+ * JavaScript, run only when asked for.
+ */
+export const ENGINE_NAMES = ['tensorflow-gpu', 'tensorflow', 'wasm', 'webgpu', 'cpu'] as const;
 
 /** The name of an engine that {@link startEngine} can start. */
 export type EngineName = (typeof ENGINE_NAMES)[number];

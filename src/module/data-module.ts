@@ -1,5 +1,9 @@
 /** The class that bundles a data set's loaders with how the data is got and prepared. */
+
 import type { HyperParameters, JsonObject, RunStage, TrainerView } from '../core/contracts.ts';
+import { DataLoader } from '../data/data-loader.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { DataLoaderOptions } from '../data/loader-options.ts';
 import type { BatchTransferHooks } from './batch-transfer.ts';
 import { plainHyperparameters } from './hyperparameters.ts';
 import { notAttached } from './module-errors.ts';
@@ -9,6 +13,21 @@ import { notAttached } from './module-errors.ts';
  * records.
  */
 export type DataModuleLoaders = object | readonly object[];
+
+/** Datasets by what they are for; several for evaluation in an array or a record. */
+export interface DataModuleDatasets {
+  readonly train?: Dataset | undefined;
+  readonly val?: EvaluationDatasets | undefined;
+  readonly test?: EvaluationDatasets | undefined;
+  readonly predict?: EvaluationDatasets | undefined;
+}
+
+type EvaluationDatasets = Dataset | readonly Dataset[] | Readonly<Record<string, Dataset>>;
+
+/** Options of {@link LightningDataModule.fromDatasets}: those of the loaders. */
+export interface FromDatasetsOptions extends Omit<DataLoaderOptions, 'shuffle' | 'sampler'> {
+  readonly train?: DataLoaderOptions | undefined;
+}
 
 type GivenLoaders = DataModuleLoaders | Promise<DataModuleLoaders> | undefined;
 
@@ -69,6 +88,23 @@ export abstract class LightningDataModule {
     this.#hparams = { ...this.#hparams, ...plainHyperparameters(this.constructor.name, hparams) };
   }
 
+  /**
+   * A data module from datasets alone: a loader for each, that of training shuffled.
+   *
+   * @param options of all loaders; in `train` those of the training loader that differ, such as its augmentation
+   * @throws ConfigError when its loaders are asked for, as {@link DataLoader}
+   *
+   * @example
+   * ```ts
+   * const { train, test } = await mnist();
+   * const data = LightningDataModule.fromDatasets({ train, val: test }, { batchSize: 64, train: { transform: randomShift() } });
+   * await trainer.fit(module, data);
+   * ```
+   */
+  static fromDatasets(datasets: DataModuleDatasets, options: FromDatasetsOptions = {}): LightningDataModule {
+    return new DatasetsModule(datasets, options);
+  }
+
   /** Downloads or makes the data. */
   prepareData(): void | Promise<void> {}
   /** Opens the data for a stage. */
@@ -96,3 +132,43 @@ export abstract class LightningDataModule {
   }
   loadStateDict(_state: JsonObject): void {}
 }
+
+class DatasetsModule extends LightningDataModule {
+  readonly #datasets: DataModuleDatasets;
+  readonly #options: Omit<FromDatasetsOptions, 'train'>;
+  readonly #train: DataLoaderOptions;
+
+  constructor(datasets: DataModuleDatasets, { train = {}, ...options }: FromDatasetsOptions) {
+    super();
+    this.#datasets = datasets;
+    this.#options = options;
+    this.#train = train;
+  }
+
+  override trainDataloader(): GivenLoaders {
+    const { train } = this.#datasets;
+    const shuffle = this.#train.sampler === undefined;
+    return train && new DataLoader(train, { shuffle, ...this.#options, ...this.#train });
+  }
+
+  override valDataloader(): GivenLoaders {
+    return this.#loaders(this.#datasets.val);
+  }
+
+  override testDataloader(): GivenLoaders {
+    return this.#loaders(this.#datasets.test);
+  }
+
+  override predictDataloader(): GivenLoaders {
+    return this.#loaders(this.#datasets.predict);
+  }
+
+  #loaders(given: EvaluationDatasets | undefined): GivenLoaders {
+    const loader = (dataset: Dataset): DataLoader => new DataLoader(dataset, this.#options);
+    if (given === undefined || isDataset(given)) return given && loader(given);
+    if (Array.isArray(given)) return given.map(loader);
+    return Object.fromEntries(Object.entries(given).map(([name, dataset]) => [name, loader(dataset as Dataset)]));
+  }
+}
+
+const isDataset = (value: EvaluationDatasets): value is Dataset => typeof (value as Dataset).get === 'function';

@@ -1,6 +1,6 @@
 /** What of the data is in a checkpoint beside the loaders' seeds: the data module, and how the loaders were asked for. */
 import type { Checkpoint, HyperParameters, Json, JsonObject } from '../core/contracts.ts';
-import { ConfigError, show } from '../core/errors.ts';
+import { CheckpointError, ConfigError, show } from '../core/errors.ts';
 import type { LightningDataModule } from '../module/data-module.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import type { LoaderRequest } from './data-request.ts';
@@ -23,6 +23,22 @@ export function collectDataModule(datamodule: LightningDataModule): Json {
 export function restoreDataModule({ data }: Session, { state }: Checkpoint): void {
   const saved = (state.datamodule ?? undefined) as unknown as SavedDataModule | undefined;
   if (saved?.name === data.datamodule?.constructor.name) data.datamodule?.loadStateDict(saved?.state ?? {});
+}
+
+/**
+ * The data module in a checkpoint.
+ *
+ * @throws CheckpointError `no-datamodule` when it has none of this class
+ */
+export function savedDataModule({ state }: Checkpoint, className: string, path: string): SavedDataModule {
+  const saved = state.datamodule as unknown as SavedDataModule | undefined;
+  if (saved?.name === className) return saved;
+  throw new CheckpointError(`${path} has no data module to rebuild`, {
+    code: 'no-datamodule',
+    expected: `the hyper-parameters of \`${className}\``,
+    got: saved === undefined ? 'a fit without a data module' : `those of \`${saved.name}\``,
+    help: 'make it by hand, or load a checkpoint of a fit with `{ datamodule }`',
+  });
 }
 
 /** How the loaders were asked for in the run that made the checkpoint. */

@@ -62,13 +62,13 @@ export async function evaluationLoop(
  */
 export async function validateWhileFitting(session: Session): Promise<void> {
   const { progress, desk } = session;
-  const { validationBatches, validations, validatedBatch } = progress;
-  const before = { validationBatches, validations, validatedBatch };
+  const { validationBatches, validations, validatedBatch, validatedTime } = progress;
+  const before = { validationBatches, validations, validatedBatch, validatedTime };
   session.undoneValidation = { progress: before, loggers: desk.loggerStates() };
   session.trainingRandom = globalRandom().state();
-  session.markValidation();
   progress.validations++;
   progress.validatedBatch = progress.globalBatch;
+  progress.validatedTime = session.elapsed;
   try {
     const results = await session.instruments.measure('validation', 'loop', () =>
       withIsolatedRandom(() => evaluationLoop(session, 'validation', session.val)),

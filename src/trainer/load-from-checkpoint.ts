@@ -1,12 +1,15 @@
-/** Rebuilds a module from a checkpoint: its hyper-parameters make it, its weights fill it. */
+/** Rebuilds a module, or a data module, from a checkpoint: its hyper-parameters make it, what was saved fills it. */
 import { z } from 'zod';
 import { readCheckpoint } from '../checkpoint/store.ts';
+import type { Checkpoint } from '../core/contracts.ts';
 import { ConfigError, messageOf } from '../core/errors.ts';
 import { anyThat, flag, parseOptions } from '../core/options.ts';
 import { isPlainObject } from '../core/tensors.ts';
+import { LightningDataModule } from '../module/data-module.ts';
 import { configureOnce } from '../module/lifecycle.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import { restoreWeights } from '../module/weights.ts';
+import { savedDataModule } from './data-state.ts';
 
 /** Options of {@link loadFromCheckpoint}. */
 export interface LoadOptions {
@@ -30,23 +33,49 @@ const schema = z.strictObject({
  * Makes a module of `ModuleClass` with the hyper-parameters that the checkpoint's module remembered with
  * `saveHyperparameters`, and sets its weights. The module is the caller's, in training mode, and unknown to any trainer.
  *
+ * A class of data modules is made of the data module's hyper-parameters, and gets its state back.
+ *
  * @param path a file that `ModelCheckpoint` or `trainer.saveCheckpoint` wrote, weights only or whole
  * @throws CheckpointError when the file is missing or damaged, or when its weights do not fit (a wrong shape never does)
+ * or when it has no data module of this class
  * @throws ConfigError `cannot-rebuild` when the constructor throws
  *
  * @example
  * ```ts
  * const net = await loadFromCheckpoint(Net, 'checkpoints/last.ckpt', { overrides: { dropout: 0 } });
+ * const digits = await loadFromCheckpoint(Digits, 'checkpoints/last.ckpt');   // a LightningDataModule
  * ```
  */
-export async function loadFromCheckpoint<M extends LightningModule<never>>(
+export function loadFromCheckpoint<D extends LightningDataModule>(
+  DataModuleClass: new (...args: never[]) => D,
+  path: string,
+  options?: Pick<LoadOptions, 'overrides'>,
+): Promise<D>;
+export function loadFromCheckpoint<M extends LightningModule<never>>(
   ModuleClass: new (...args: never[]) => M,
+  path: string,
+  options?: LoadOptions,
+): Promise<M>;
+export async function loadFromCheckpoint<M extends LightningModule<never> | LightningDataModule>(
+  Class: new (...args: never[]) => M,
   path: string,
   options: LoadOptions = {},
 ): Promise<M> {
   const { overrides, strict } = parseOptions('loadFromCheckpoint', schema, options);
   const checkpoint = await readCheckpoint(path);
-  const module = build(ModuleClass, path, { ...(checkpoint.state.hparams as object), ...overrides });
+  if (Class.prototype instanceof LightningDataModule) {
+    const { hparams, state } = savedDataModule(checkpoint, Class.name, path);
+    const datamodule = build(Class, path, { ...hparams, ...overrides });
+    (datamodule as LightningDataModule).loadStateDict(state);
+    return datamodule;
+  }
+  const module = build(Class, path, { ...(checkpoint.state.hparams as object), ...overrides });
+  await fill(module as LightningModule<never>, checkpoint, strict);
+  return module;
+}
+
+/** Sets the weights. A module that they do not fit is disposed of. */
+async function fill(module: LightningModule<never>, checkpoint: Checkpoint, strict?: boolean): Promise<void> {
   try {
     await configureOnce(module);
     await module.onLoadCheckpoint?.(checkpoint);
@@ -55,7 +84,6 @@ export async function loadFromCheckpoint<M extends LightningModule<never>>(
     module.dispose();
     throw error;
   }
-  return module;
 }
 
 function build<M>(ModuleClass: new (...args: never[]) => M, path: string, hparams: object): M {

@@ -24,6 +24,8 @@ export interface ProgressState {
   samples: number;
   /** Milliseconds spent in `fit` before this call. */
   elapsed: number;
+  /** Milliseconds of training at the last validation: what a `valCheckInterval` in time goes by. */
+  validatedTime: number;
 }
 
 /** The counters of a run that has not begun. */
@@ -40,5 +42,6 @@ export function newProgress(): ProgressState {
     endedBatch: 0,
     samples: 0,
     elapsed: 0,
+    validatedTime: 0,
   };
 }

@@ -76,7 +76,7 @@ export async function runFit(
   } finally {
     stopListening();
     session.anomalies?.detach();
-    progress.elapsed = session.elapsed;
+    session.stopClock();
   }
   const { epoch, optimizerStep, globalBatch } = progress;
   return { epochs: epoch, steps: optimizerStep, batches: globalBatch, metrics: desk.callbackMetrics };

@@ -42,7 +42,7 @@ export interface UnsettledBatch {
 
 /** What a validation within fit is to be begun anew from, until it is over. */
 export interface UndoneValidation {
-  readonly progress: Pick<ProgressState, 'validationBatches' | 'validations' | 'validatedBatch'>;
+  readonly progress: Pick<ProgressState, 'validationBatches' | 'validations' | 'validatedBatch' | 'validatedTime'>;
   readonly loggers: readonly (JsonObject | null)[];
 }
 
@@ -103,7 +103,6 @@ export class Session {
   pause: Pause | undefined;
   #optimization: Optimization | undefined;
   #started: number | undefined;
-  #validatedAt = 0;
   #lastBreath = performance.now();
 
   constructor(parts: SessionParts) {
@@ -202,8 +201,13 @@ export class Session {
 
   /** Starts the clock of `maxTime`: engine, data and sanity check do not count. */
   startClock(): void {
-    this.#validatedAt = this.elapsed;
     this.#started = performance.now();
+  }
+
+  /** The fit is over. */
+  stopClock(): void {
+    this.progress.elapsed = this.elapsed;
+    this.#started = undefined;
   }
 
   /** Milliseconds of training, earlier calls of `fit` and resumed runs included. */
@@ -211,14 +215,9 @@ export class Session {
     return this.progress.elapsed + (this.#started === undefined ? 0 : performance.now() - this.#started);
   }
 
-  /** Milliseconds of training since the last validation, or since this fit has begun. */
+  /** Milliseconds of training since the last validation, earlier fits and resumed runs included. */
   get sinceValidation(): number {
-    return this.elapsed - this.#validatedAt;
-  }
-
-  /** A validation begins: from here on the time to the next one counts. */
-  markValidation(): void {
-    this.#validatedAt = this.elapsed;
+    return this.elapsed - this.progress.validatedTime;
   }
 
   /** The x value of training rows: zero-based count of the batches that closed an accumulation window. */

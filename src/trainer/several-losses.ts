@@ -5,7 +5,6 @@
 import type { StepOutput } from '../core/contracts.ts';
 import { disposeTensors } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
-import type { Dispatcher } from './dispatch.ts';
 import { type OptimizerLoss, withoutMissing } from './loss.ts';
 import { parametersOf } from './optimization.ts';
 
@@ -14,10 +13,14 @@ export class SeveralGradients {
   readonly losses: tf.Scalar[] = [];
   readonly gradients: Record<string, tf.Tensor> = {};
 
-  /** Differentiates each loss by the parameters of its optimizer. Called within the forward pass. */
-  add(losses: readonly OptimizerLoss[], hooks: Dispatcher): void {
+  /**
+   * Differentiates each loss by the parameters of its optimizer. Called within the forward pass.
+   *
+   * @param before hears of each loss first
+   */
+  add(losses: readonly OptimizerLoss[], before: (loss: tf.Scalar) => void = () => {}): void {
     for (const { loss, by } of losses) {
-      hooks.fire('beforeBackward', loss);
+      before(loss);
       const { value, grads } = tf.variableGrads(() => loss, parametersOf(by.optimizer));
       this.losses.push(tf.keep(value));
       for (const [name, gradient] of Object.entries(withoutMissing(grads))) this.gradients[name] = tf.keep(gradient);

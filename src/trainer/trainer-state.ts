@@ -154,7 +154,7 @@ export abstract class TrainerState implements TrainerView {
     const schedule = this.callbacks.find((callback) => callback instanceof GradientAccumulationScheduler);
     const stepsWith = (batches: number): number => Math.ceil(this.numTrainingBatches / batches);
     if (schedule === undefined) return Math.min(steps, stepsWith(this.accumulateGradBatches) * maxEpochs);
-    const perEpoch = Array.from({ length: maxEpochs }, (_, epoch) => stepsWith(schedule.batchesAt(epoch)));
+    const perEpoch = Array.from({ length: maxEpochs }, (_, epoch) => stepsWith(schedule.batchesAt(epoch, maxEpochs)));
     return Math.min(
       steps,
       perEpoch.reduce((sum, count) => sum + count, 0),

@@ -78,7 +78,7 @@ async function closeWindow(session: Session, batchIdx: number): Promise<void> {
 }
 
 /** The gradients of an optimizer's parameters; `undefined` when the window has none. */
-function gradientsOf({ optimizer }: ResolvedOptimizer, gradients: Gradients): Gradients | undefined {
+export function gradientsOf({ optimizer }: ResolvedOptimizer, gradients: Gradients): Gradients | undefined {
   const own = parametersOf(optimizer).flatMap(({ name }) => {
     const gradient = gradients[name];
     return gradient === undefined ? [] : [[name, gradient] as const];
@@ -139,7 +139,7 @@ function differentiate(session: Session, batch: unknown, batchIdx: number): Diff
       return loss;
     }
     several = new SeveralGradients();
-    several.add(losses ?? [], hooks);
+    several.add(losses ?? [], (each) => void hooks.fire('beforeBackward', each));
     return anchor(parameters);
   };
   try {
@@ -156,7 +156,8 @@ function differentiate(session: Session, batch: unknown, batchIdx: number): Diff
   }
 }
 
-const hasLosses = (result: Readonly<Record<string, unknown>>): boolean =>
+/** Whether a step returned a loss for each of several optimizers. */
+export const hasLosses = (result: Readonly<Record<string, unknown>>): boolean =>
   result.loss === undefined && result.losses !== undefined;
 
 /** Leaves the forward pass when the step returned no loss. */

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Callback, type FitResult, seedEverything, Trainer, type TrainerOptions } from 'kelvin';
 import { expect } from 'vitest';
-import { BoringModule, boringLoader } from '../support/boring.ts';
+import { BoringModule, boringLoader, TESTED } from '../support/boring.ts';
 
 /** Flags of a trainer that prints, logs and saves nothing by itself. */
 export const quiet: TrainerOptions = {
-  engine: 'wasm',
+  engine: TESTED,
   handleSignals: false,
   logger: false,
   enableProgressBar: false,

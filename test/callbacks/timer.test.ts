@@ -63,7 +63,7 @@ test('it measures each stage, over several fits, and tells what remains', async 
 
 test('wrong options', () => {
   expect(() => new Timer({ duration: 'soon' as never })).toThrow(
-    "Timer: option `duration`: expected a time such as '30min' or '90s', or '3ep', '200ba', '50st', got 'soon' (string).",
+    "Timer: option `duration`: expected a time such as '30min' or '90s', or '3ep', '200ba', '50st', '0.5dur', got 'soon' (string).",
   );
   expect(() => new Timer({ duraton: '1s' } as never)).toThrow('did you mean `duration`?');
 });

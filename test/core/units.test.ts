@@ -106,7 +106,7 @@ test('a wrong unit is an error that says which are right', async () => {
       "swa": "ConfigError [invalid-option] StochasticWeightAveraging: option \`swaEpochStart\`: expected an epoch from 1, such as 15 or '15ep', or a part of the training, such as '80%' or '0.8dur', got '5min' (string).",
       "temperature": "ConfigError [invalid-option] TemperatureCallback: option \`over\`: expected a whole number of at least 1, or a part of the run above 0 such as '0.25dur', got '25%' (string).",
       "time": "ConfigError [invalid-option] Trainer: option \`maxTime\`: expected a time such as '30min', '90s' or '2h', got '3ep' (string).",
-      "timer": "ConfigError [invalid-option] Timer: option \`duration\`: expected a time such as '30min' or '90s', or '3ep', '200ba', '50st', got '25%' (string).",
+      "timer": "ConfigError [invalid-option] Timer: option \`duration\`: expected a time such as '30min' or '90s', or '3ep', '200ba', '50st', '0.5dur', got '25%' (string).",
     }
   `);
 });

@@ -1,17 +1,13 @@
 /** Cross-entropy at every level of the embedded engine against sums in double precision, its gradient too. */
 import fc from 'fast-check';
-import { losses, startEngine, tf } from 'kelvin';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { isWanted, LEVELS, type Level, limitLevel } from '../../src/engine/wasm/companion/level.ts';
+import { losses, tf } from 'kelvin';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
-import { expectClose, expectNothingLeft, howOften, normals } from './support.ts';
-
-const highest = LEVELS.findLast(isWanted) as Level;
+import { expectClose, expectNothingLeft, howOften, normals, runAt, startTested, TESTED_LEVELS } from './support.ts';
 
 beforeAll(async () => {
-  await startEngine({ engine: 'wasm' });
+  await startTested();
 });
-afterAll(() => limitLevel(highest));
 assertFileLeaksNothing();
 
 /** The losses of the rows and the gradient of their sum. */
@@ -44,8 +40,8 @@ const compute = (logits: Float32Array, targets: Float32Array, classes: number) =
     }),
   );
 
-describe.each(LEVELS.filter(isWanted))('cross-entropy at level %s', (level) => {
-  beforeEach(() => limitLevel(level));
+describe.each(TESTED_LEVELS)('cross-entropy at level %s', (level) => {
+  runAt(level);
 
   it('is right for any number of rows and classes, any size of logits, any targets', () => {
     const side = fc.integer({ min: 1, max: 24 });

@@ -4,19 +4,15 @@
  * cross-entropy have files of their own.
  */
 import fc from 'fast-check';
-import { startEngine, tf } from 'kelvin';
-import { afterAll, beforeAll, beforeEach, describe, it } from 'vitest';
-import { isWanted, LEVELS, type Level, limitLevel } from '../../src/engine/wasm/companion/level.ts';
+import { tf } from 'kelvin';
+import { beforeAll, describe, it } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
 import { build, differences, type Plain, read, readBroadcast, reduce } from './plain.ts';
-import { expectClose, howOften, normals, valueAndGradients } from './support.ts';
-
-const highest = LEVELS.findLast(isWanted) as Level;
+import { expectClose, howOften, normals, runAt, startTested, TESTED_LEVELS, valueAndGradients } from './support.ts';
 
 beforeAll(async () => {
-  await startEngine({ engine: 'wasm' });
+  await startTested();
 });
-afterAll(() => limitLevel(highest));
 assertFileLeaksNothing();
 
 type Operation = (...xs: tf.Tensor[]) => tf.Tensor;
@@ -105,8 +101,8 @@ const side = fc.integer({ min: 1, max: 5 });
 const shape = fc.array(side, { minLength: 1, maxLength: 3 });
 const seed = fc.integer({ min: 1, max: 10_000 });
 
-describe.each(LEVELS.filter(isWanted))('at level %s', (level) => {
-  beforeEach(() => limitLevel(level));
+describe.each(TESTED_LEVELS)('at level %s', (level) => {
+  runAt(level);
 
   it.each(UNARY)('%s', (name, f, place) => {
     const plain = (x: Plain): Plain => ({ ...x, values: x.values.map(f) });

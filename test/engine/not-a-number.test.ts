@@ -1,15 +1,12 @@
 /** NaN gets through on the embedded engine: a model that diverges must not look as if it trained. */
-import { startEngine, tf } from 'kelvin';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { isWanted, LEVELS, type Level, limitLevel } from '../../src/engine/wasm/companion/level.ts';
+import { tf } from 'kelvin';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
-import { expectNothingLeft } from './support.ts';
+import { expectNothingLeft, runAt, startTested, TESTED_LEVELS } from './support.ts';
 
 beforeAll(async () => {
-  await startEngine({ engine: 'wasm' });
+  await startTested();
 });
-const highest = LEVELS.findLast(isWanted) as Level;
-afterAll(() => limitLevel(highest));
 assertFileLeaksNothing();
 
 const values = (f: () => tf.Tensor): number[] => expectNothingLeft(() => tf.tidy(() => [...f().dataSync()]));
@@ -17,8 +14,8 @@ const X = [Number.NaN, -1, 0, 1, 7, Number.NaN, Number.POSITIVE_INFINITY, Number
 const x = () => tf.tensor1d(X);
 const same = (f: (value: number) => number) => X.map((value) => (Number.isNaN(value) ? value : f(value) + 0));
 
-describe.each(LEVELS.filter(isWanted))('NaN passes through at level %s', (level) => {
-  beforeEach(() => limitLevel(level));
+describe.each(TESTED_LEVELS)('NaN passes through at level %s', (level) => {
+  runAt(level);
 
   it.each<[string, () => tf.Tensor, number[]]>([
     ['relu', () => tf.relu(x()), same((v) => Math.max(0, v))],
@@ -67,8 +64,8 @@ describe.each(LEVELS.filter(isWanted))('NaN passes through at level %s', (level)
   });
 });
 
-describe.each(LEVELS.filter(isWanted))('others that were wrong are right at level %s', (level) => {
-  beforeEach(() => limitLevel(level));
+describe.each(TESTED_LEVELS)('others that were wrong are right at level %s', (level) => {
+  runAt(level);
 
   it.each(['float32', 'int32', 'bool'] as const)('oneHot as %s', (dtype) => {
     const y = values(() => tf.oneHot(tf.tensor1d([1, 0, 5], 'int32'), 3, 1, 0, dtype));

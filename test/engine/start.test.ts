@@ -23,7 +23,7 @@ describe('before the first start', () => {
 
   it('engines are described without one being started', async () => {
     const reports = await describeEngines();
-    expect(reports.map((report) => report.name)).toEqual(['tensorflow-gpu', 'tensorflow', 'wasm', 'cpu']);
+    expect(reports.map((report) => report.name)).toEqual(['tensorflow-gpu', 'tensorflow', 'wasm', 'webgpu', 'cpu']);
     expect(reports.some((report) => report.used)).toBe(false);
     expect(reports[2]).toEqual({
       name: 'wasm',
@@ -41,7 +41,7 @@ describe('before the first start', () => {
   it('a wrong KELVIN_ENGINE is an error', async () => {
     process.env.KELVIN_ENGINE = 'cuda';
     expect(await messageOf(startEngine())).toMatchInlineSnapshot(
-      `"environment variable KELVIN_ENGINE: expected 'auto' or 'tensorflow-gpu' or 'tensorflow' or 'wasm' or 'cpu', got 'cuda' (string)."`,
+      `"environment variable KELVIN_ENGINE: expected 'auto' or 'tensorflow-gpu' or 'tensorflow' or 'wasm' or 'webgpu' or 'cpu', got 'cuda' (string)."`,
     );
   });
 });
@@ -50,7 +50,7 @@ describe('an engine that cannot be started says why', () => {
   it('when its name is unknown', async () => {
     const engine = 'webgl' as unknown as 'wasm';
     expect(await messageOf(startEngine({ engine }))).toMatchInlineSnapshot(
-      `"startEngine: option \`engine\`: expected 'auto' or 'tensorflow-gpu' or 'tensorflow' or 'wasm' or 'cpu', got 'webgl' (string)."`,
+      `"startEngine: option \`engine\`: expected 'auto' or 'tensorflow-gpu' or 'tensorflow' or 'wasm' or 'webgpu' or 'cpu', got 'webgl' (string)."`,
     );
   });
 
@@ -102,7 +102,7 @@ describe('an engine that cannot be started says why', () => {
 
   it('when `load` is given for an engine that Kelvin loads itself', async () => {
     expect(await messageOf(startEngine({ engine: 'wasm', load: () => Promise.resolve() }))).toMatchInlineSnapshot(
-      `"startEngine: option \`load\`: expected engine 'tensorflow' or 'tensorflow-gpu' beside it, got 'wasm' (string)."`,
+      `"startEngine: option \`load\`: expected engine 'tensorflow', 'tensorflow-gpu' or 'webgpu' beside it, got 'wasm' (string)."`,
     );
   });
 
@@ -146,7 +146,7 @@ describe('starting', () => {
   it('the report then names the engine that is used', async () => {
     const reports = await describeEngines();
     expect(reports.filter((report) => report.used).map((report) => report.name)).toEqual(['wasm']);
-    expect(reports[3]?.reason).toBe('for debugging: runs only when asked for');
+    expect(reports[4]?.reason).toBe('for debugging: runs only when asked for');
     for (const { available, reason, remedy } of reports) if (!available) expect([reason, remedy]).not.toContain('');
     expect(tf.getBackend()).toBe('wasm');
   });

@@ -1,13 +1,25 @@
 /** What the engine tests share: random values, closeness, and a look for leaks below the level of tensors. */
 import { appendFileSync } from 'node:fs';
 import { type EngineName, Random, startEngine, tf } from 'kelvin';
-import { expect } from 'vitest';
+import { afterAll, beforeEach, expect } from 'vitest';
+import { isWanted, LEVELS, type Level, limitLevel } from '../../src/engine/wasm/companion/level.ts';
+import { TESTED } from '../support/boring.ts';
 
-/** The engine that the suites run on: the embedded one, or the one that `npm run test:native` names. */
-export const TESTED = (process.env.KELVIN_TEST_ENGINE ?? 'wasm') as EngineName;
+export { TESTED };
 
-/** Starts it. */
+/** Starts the tested engine. */
 export const startTested = () => startEngine({ engine: TESTED });
+
+/** What a suite runs at: each level of the embedded engine that is wanted, or another engine as it is. */
+export const TESTED_LEVELS: readonly (Level | EngineName)[] = TESTED === 'wasm' ? LEVELS.filter(isWanted) : [TESTED];
+
+/** For the body of a `describe` over {@link TESTED_LEVELS}: its tests run at that level, what comes later at the highest. */
+export function runAt(level: Level | EngineName): void {
+  if (TESTED !== 'wasm') return;
+  const highest = LEVELS.findLast(isWanted) as Level;
+  beforeEach(() => limitLevel(level as Level));
+  afterAll(() => limitLevel(highest));
+}
 
 /** Normal values, rounded to single precision, as the engine will see them. */
 export function normals(seed: number, length: number): Float32Array {
@@ -23,6 +35,15 @@ export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<numbe
   for (let i = 0; i < expected.length; i++)
     if (!(Math.abs((actual[i] as number) - (expected[i] as number)) <= tolerance * scale))
       expect.fail(`at ${i}: ${actual[i]} is not ${expected[i]} (largest ${scale})`);
+}
+
+/** Equal bit by bit, each result of one run to that of another. */
+export function expectSameBits(some: readonly Float32Array[], others: readonly Float32Array[]): void {
+  expect(some.length).toBe(others.length);
+  some.forEach((values, i) => {
+    const same = values.length === others[i]?.length && values.every((value, at) => Object.is(value, others[i]?.[at]));
+    expect(same, `result ${i}`).toBe(true);
+  });
 }
 
 /** Runs `body` and fails when it leaves tensors, their buffers or data of the backend behind. */

@@ -1,5 +1,8 @@
 /** The smallest valid module and data: a regression line and batches of ones. */
-import { LightningModule, losses, SGD, type TrainerOptions, tf } from 'kelvin';
+import { type EngineName, LightningModule, losses, SGD, type TrainerOptions, tf } from 'kelvin';
+
+/** The engine that suites run on: the embedded one, or the one that a script for another names. */
+export const TESTED = (process.env.KELVIN_TEST_ENGINE ?? 'wasm') as EngineName;
 
 export interface BoringBatch {
   readonly x: tf.Tensor2D;
@@ -57,4 +60,4 @@ export function boringLoader(count: number, size = 4): Iterable<BoringBatch> & {
 }
 
 /** Flags for a trainer to which nothing is attached. */
-export const bare: TrainerOptions = { barebones: true, engine: 'wasm', handleSignals: false };
+export const bare: TrainerOptions = { barebones: true, engine: TESTED, handleSignals: false };
