@@ -11,7 +11,7 @@ export { layerNorm, layerNormGradient, layerNormSums } from './layer-norm';
 export { matMul, matMulColumns, packColumns } from './mat-mul';
 export { batchNorm, batchNormGradient, centredSums, moments } from './norm';
 export { adam, sgd } from './optimizers';
-export { avgPool, avgPoolGradient, maxPool, maxPoolGradient } from './pool';
+export { avgPoolGradient, maxPoolGradient, pool } from './pool';
 export { bernoulli } from './random';
 export { maxRows, minRows, sumColumns, sumRows } from './reduce';
 export { crossEntropy, sparseCrossEntropy } from './softmax';

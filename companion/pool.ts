@@ -26,8 +26,12 @@ function place(
   right = min(width, x + tapsX);
 }
 
-/** y = the largest value of each window; NaN where one is NaN. Images `start` … `end`. */
-export function maxPool(
+/**
+ * y = the largest value of each window, NaN where one is NaN; or, if `average`, the mean of its pixels in the image. Images
+ * `start` … `end`.
+ */
+export function pool(
+  average: bool,
   x: usize,
   y: usize,
   height: i32,
@@ -45,68 +49,31 @@ export function maxPool(
   end: i32,
 ): void {
   const pixel = (<usize>channels) << 2;
+  const first: f32 = average ? 0 : -Infinity;
   for (let n = start; n < end; n++) {
     const image = x + <usize>(n * height * width) * pixel;
     for (let at = 0; at < rows * columns; at++) {
       place(at, height, width, tapsY, tapsX, columns, strideY, strideX, padY, padX);
       const to = y + <usize>(n * rows * columns + at) * pixel;
+      const share: f32 = average ? 1 / <f32>((bottom - top) * (right - left)) : 1;
       let c: usize = 0;
       for (; c + 16 <= pixel; c += 16) {
-        let best = f32x4.splat(-Infinity);
+        let all = f32x4.splat(first);
         for (let h = top; h < bottom; h++)
-          for (let w = left; w < right; w++)
-            best = f32x4.max(best, v128.load(image + <usize>(h * width + w) * pixel + c));
-        v128.store(to + c, best);
+          for (let w = left; w < right; w++) {
+            const value = v128.load(image + <usize>(h * width + w) * pixel + c);
+            all = average ? f32x4.add(all, value) : f32x4.max(all, value);
+          }
+        v128.store(to + c, f32x4.mul(all, f32x4.splat(share)));
       }
       for (; c < pixel; c += 4) {
-        let best: f32 = -Infinity;
+        let all = first;
         for (let h = top; h < bottom; h++)
-          for (let w = left; w < right; w++)
-            best = max<f32>(best, load<f32>(image + <usize>(h * width + w) * pixel + c));
-        store<f32>(to + c, best);
-      }
-    }
-  }
-}
-
-/** y = the mean of each window, of its pixels in the image. Images `start` … `end`. */
-export function avgPool(
-  x: usize,
-  y: usize,
-  height: i32,
-  width: i32,
-  channels: i32,
-  rows: i32,
-  columns: i32,
-  tapsY: i32,
-  tapsX: i32,
-  strideY: i32,
-  strideX: i32,
-  padY: i32,
-  padX: i32,
-  start: i32,
-  end: i32,
-): void {
-  const pixel = (<usize>channels) << 2;
-  for (let n = start; n < end; n++) {
-    const image = x + <usize>(n * height * width) * pixel;
-    for (let at = 0; at < rows * columns; at++) {
-      place(at, height, width, tapsY, tapsX, columns, strideY, strideX, padY, padX);
-      const to = y + <usize>(n * rows * columns + at) * pixel;
-      const share: f32 = 1 / <f32>((bottom - top) * (right - left));
-      let c: usize = 0;
-      for (; c + 16 <= pixel; c += 16) {
-        let sum = f32x4.splat(0);
-        for (let h = top; h < bottom; h++)
-          for (let w = left; w < right; w++)
-            sum = f32x4.add(sum, v128.load(image + <usize>(h * width + w) * pixel + c));
-        v128.store(to + c, f32x4.mul(sum, f32x4.splat(share)));
-      }
-      for (; c < pixel; c += 4) {
-        let sum: f32 = 0;
-        for (let h = top; h < bottom; h++)
-          for (let w = left; w < right; w++) sum += load<f32>(image + <usize>(h * width + w) * pixel + c);
-        store<f32>(to + c, sum * share);
+          for (let w = left; w < right; w++) {
+            const value = load<f32>(image + <usize>(h * width + w) * pixel + c);
+            all = average ? all + value : max<f32>(all, value);
+          }
+        store<f32>(to + c, all * share);
       }
     }
   }

@@ -1,6 +1,6 @@
 /**
  * Kelvin as a contestant: its trainer with its own defaults (TensorBoard, progress bar, checkpoints, summary, compiled
- * steps) on native TensorFlow. `gemm` for a model: products of two 1024x1024 matrices alone.
+ * steps) on the engine that `BENCH_ENGINE` names. `gemm` for a model: products of two 1024x1024 matrices alone.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import {
   Adam,
   type Callback,
   countMacs,
+  type EngineName,
   LightningModule,
   losses,
   ModelSummary,
@@ -115,6 +116,6 @@ async function multiply(): Promise<void> {
   }
 }
 
-await startEngine({ engine: 'tensorflow' });
+await startEngine({ engine: process.env.BENCH_ENGINE as EngineName });
 const [model] = process.argv.slice(2) as [TaskName | 'gemm'];
 await (model === 'gemm' ? multiply() : train(model));

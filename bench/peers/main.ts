@@ -14,6 +14,7 @@ import { defaultVenv, pythonWithPeers } from './venv.ts';
 const USAGE = `npm run bench:peers -- [options]
   --models s,a,b,c     which models (all)
   --threads 1,2        which numbers of threads (1 and 2)
+  --engine NAME        what Kelvin computes on: tensorflow or wasm (tensorflow)
   --peers NAMES        of lightning,eager,channels-last,compile,jax (all)
   --rounds N           turns of each contestant (8)
   --turn MS            how long a turn is (500)
@@ -35,17 +36,22 @@ const here = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 /** The first steps compile, on both sides. */
 const WARM_STEPS = 8;
 
+const ENGINES = { tensorflow: 'TensorFlow', wasm: 'the embedded engine' } as const;
+
 interface Settings {
   readonly python: string;
+  readonly engine: keyof typeof ENGINES;
   readonly peers: readonly string[];
   readonly rounds: number;
   readonly turn: number;
 }
 
-function commands(model: string, threads: number, { python, peers }: Settings): Command[] {
+function commands(model: string, threads: number, { python, engine, peers }: Settings): Command[] {
   const count = String(threads);
   const env = {
     BENCH_THREADS: count,
+    BENCH_ENGINE: engine,
+    KELVIN_THREADS: count,
     OMP_NUM_THREADS: count,
     TF_NUM_INTRAOP_THREADS: count,
     TF_NUM_INTEROP_THREADS: count,
@@ -62,7 +68,7 @@ function commands(model: string, threads: number, { python, peers }: Settings): 
   return [
     kelvin('Kelvin, defaults', model),
     ...fit.map((name) => peer(PEERS[name]?.title as string, PEERS[name]?.args(model) as string[])),
-    kelvin(`${GEMM} of TensorFlow`, 'gemm'),
+    kelvin(`${GEMM} of ${ENGINES[engine]}`, 'gemm'),
     peer(`${GEMM} of PyTorch`, ['torch_peer.py', model, 'gemm']),
   ];
 }
@@ -73,7 +79,7 @@ async function heat(model: string, threads: number, settings: Settings): Promise
   try {
     await Promise.all(contestants.map((contestant) => contestant.start()));
     const { failure } = contestants[0] as Contestant;
-    if (failure !== undefined) throw new Error(`Kelvin cannot take part on native TensorFlow. ${failure}`);
+    if (failure !== undefined) throw new Error(`Kelvin cannot take part on ${ENGINES[settings.engine]}. ${failure}`);
     for (const contestant of contestants) await contestant.turn(0, WARM_STEPS);
     for (let round = 0; round < settings.rounds; round++) {
       for (const contestant of contestants) {
@@ -90,7 +96,7 @@ async function heat(model: string, threads: number, settings: Settings): Promise
 /** The options, checked. */
 function settingsOf(): { venv: string; models: string[]; threads: number[] } & Omit<Settings, 'python'> {
   const text = { type: 'string' } as const;
-  const options = { models: text, threads: text, peers: text, rounds: text, turn: text, venv: text };
+  const options = { models: text, threads: text, engine: text, peers: text, rounds: text, turn: text, venv: text };
   const { values } = parseArgs({ options: { ...options, help: { type: 'boolean' } } });
   if (values.help) {
     console.log(USAGE);
@@ -111,6 +117,7 @@ function settingsOf(): { venv: string; models: string[]; threads: number[] } & O
     models: list(values.models, Object.keys(TITLES), 'The model'),
     peers: list(values.peers, Object.keys(PEERS), 'The peer'),
     threads: counts,
+    engine: list(values.engine ?? 'tensorflow', Object.keys(ENGINES), 'The engine')[0] as keyof typeof ENGINES,
     rounds,
     turn,
   };

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import {
   Adam,
   ArrayDataset,
+  CombinedLoader,
   CSVLogger,
   cosineWithWarmup,
   DataLoader,
@@ -30,7 +31,10 @@ import type { RunResult } from './kill.ts';
 
 type Batch = { x: tf.Tensor4D; y: tf.Tensor1D };
 
-class Net extends LightningModule<Batch> {
+/** What the two training loaders give at once. */
+type Pair = { main: Batch; more: Batch };
+
+class Net extends LightningModule<Pair | Batch> {
   readonly net = tf.sequential({
     layers: [
       tf.layers.flatten({ inputShape: [4, 4, 1] }),
@@ -41,8 +45,12 @@ class Net extends LightningModule<Batch> {
   });
   #batchEnds = 0;
 
-  trainingStep({ x, y }: Batch): tf.Scalar {
-    const loss = losses.crossEntropy(this.net.apply(x, { training: this.training }) as tf.Tensor2D, y) as tf.Scalar;
+  trainingStep(batch: Pair | Batch): tf.Scalar {
+    const { main, more } = batch as Pair;
+    const [first, second] = [main, more].map(({ x, y }) =>
+      losses.crossEntropy(this.net.apply(x, { training: this.training }) as tf.Tensor2D, y),
+    ) as [tf.Tensor, tf.Tensor];
+    const loss = tf.add(first, tf.mul(second, 0.5)) as tf.Scalar;
     this.log('train_loss', loss, { onStep: true, onEpoch: true });
     return loss;
   }
@@ -59,7 +67,8 @@ class Net extends LightningModule<Batch> {
     this.#batchEnds = Number(state.user.batchEnds);
   }
 
-  override validationStep({ x, y }: Batch): void {
+  override validationStep(batch: Pair | Batch): void {
+    const { x, y } = batch as Batch;
     const loss = losses.crossEntropy(this.net.apply(x) as tf.Tensor2D, y) as tf.Scalar;
     this.log('val_loss', loss);
     this.log('seen_loss', loss, { onStep: true, onEpoch: false }); // on an x axis of its own
@@ -80,7 +89,10 @@ function data(count: number, seed: number) {
   return new ArrayDataset({ x: { data: images, shape: [4, 4, 1] }, y: { data: labels, shape: [] } });
 }
 
-/** Seven batches an epoch, windows of three, validation after batches 3, 6 and 9 of the whole run and so on. */
+/**
+ * Seven batches an epoch, of two loaders at once, the shorter of which begins again; windows of three, validation after batches 3, 6 and 9 of the whole run and so
+ * on.
+ */
 async function run(directory: string): Promise<RunResult> {
   const tensorBoard = new TensorBoardLogger(directory, { name: 'tb' });
   const csv = new CSVLogger(directory, { name: 'csv', flushEveryNRows: 5 });
@@ -110,9 +122,12 @@ async function run(directory: string): Promise<RunResult> {
   };
   for (const hook of HOOK_NAMES) trainer.on(hook, () => void writeSync(1, place()));
   const module = new Net();
-  const train = new DataLoader(data(27, 7), { batchSize: 4, shuffle: true, transform: randomShift({ pixels: 1 }) });
+  const transform = randomShift({ pixels: 1 });
+  const main = new DataLoader(data(27, 7), { batchSize: 4, shuffle: true, transform });
+  const more = new DataLoader(data(6, 9), { batchSize: 2, shuffle: true, transform });
   const val = new DataLoader(data(8, 8), { batchSize: 4, shuffle: true });
-  const result = await trainer.fit(module, train, val, hasCheckpoint(directory) ? { ckptPath: 'last' } : {});
+  const ckptPath = hasCheckpoint(directory) ? 'last' : undefined;
+  const result = await trainer.fit(module, { train: new CombinedLoader({ main, more }), val, ckptPath });
   const weights = [...module.namedVariables().values()].map((variable) => {
     const values = variable.dataSync();
     return Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');

@@ -13,10 +13,6 @@ export const EXCEPTIONS = [
   },
   { spec: 'raggedTensorToTensor  wasm {} shape wrong dimensions', reason: 'the same kernel, asked for its own error' },
   {
-    error: /does not support dataFormat:'(NCHW|channelsFirst)'|only supports rank-1 bias but got rank 0/,
-    reason: 'the wasm backend convolves channels-last data only, and says so',
-  },
-  {
     spec: 'gradients wasm {} errors if relevant ops are missing grads',
     reason: 'expects that a computed condition has no gradient; Kelvin gives it that of a constant',
   },

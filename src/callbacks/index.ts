@@ -26,6 +26,7 @@ export { type CollectedOutputs, OutputCollector, type OutputCollectorOptions } f
 export { type BatchPredictions, PredictionWriter, type PredictionWriterOptions } from './prediction-writer.ts';
 export { ProgressBar, type ProgressBarOptions } from './progress-bar.ts';
 export { RestoreBest, type RestoreBestOptions } from './restore-best.ts';
+export { type LossSpike, SpikeDetection, type SpikeDetectionOptions } from './spike-detection.ts';
 export { StochasticWeightAveraging, type StochasticWeightAveragingOptions } from './stochastic-weight-averaging.ts';
 export { summarize } from './summary-table.ts';
 export { TeacherAgreement, type TeacherAgreementOptions } from './teacher-agreement.ts';

@@ -1,8 +1,9 @@
 /** What `kelvin distill` and its sweeps share: where a run goes on, the temperature over time, the report's files. */
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { checkpointsIn } from '../checkpoint/store.ts';
+import { ConfigError } from '../core/errors.ts';
 import type { TextWriter } from '../distillation/report/index.ts';
 import type { TemperatureSchedule } from '../distillation/temperature/temperature-callback.ts';
 import { type Io, say } from './io.ts';
@@ -22,6 +23,48 @@ export async function newestCheckpoint(directory: string): Promise<{ path: strin
 }
 
 export const timeOf = async (path: string): Promise<number> => (await stat(path)).mtimeMs;
+
+/** What may differ between a distillation and its going on. */
+const FREE = [
+  'logDir',
+  'name',
+  'engine',
+  'progress',
+  'resume',
+  'baseline',
+  'cacheTeacher',
+  'maxEpochs',
+  'teacherEpochs',
+];
+
+/**
+ * Writes down the options of a distillation, and compares them where it is gone on with: weights trained on other data, or in
+ * another way, are not to be taken for those that are asked for.
+ *
+ * @throws ConfigError `other-plan`
+ */
+export async function keepPlan(settings: object & { logDir: string; name?: string | undefined; resume?: boolean }) {
+  const file = join(settings.logDir, `${settings.name ?? 'distill'}-options.json`);
+  const own = Object.fromEntries(Object.entries(settings).filter(([key]) => !FREE.includes(key)));
+  const text = settings.resume ? await readFile(file, 'utf8').catch(() => undefined) : undefined;
+  const kept: Record<string, unknown> = text === undefined ? own : JSON.parse(text);
+  const plain: Record<string, unknown> = JSON.parse(JSON.stringify(own));
+  const other = [...new Set([...Object.keys(plain), ...Object.keys(kept)])].filter(
+    (key) => JSON.stringify(plain[key]) !== JSON.stringify(kept[key]),
+  );
+  if (text !== undefined && other.length > 0) {
+    const listed = (from: Record<string, unknown>): string =>
+      other.map((key) => `${key} ${JSON.stringify(from[key])}`).join(', ');
+    throw new ConfigError(`--resume: the distillation in ${settings.logDir} had other options`, {
+      code: 'other-plan',
+      expected: listed(kept),
+      got: listed(plain),
+      help: 'give those options, or another --name or --log-dir for a new distillation',
+    });
+  }
+  await mkdir(settings.logDir, { recursive: true });
+  await writeFile(file, `${JSON.stringify(own, null, 1)}\n`);
+}
 
 type ScheduleSettings = Pick<DistillationSettings, 'temperature' | 'temperatureSchedule'> &
   Pick<TrainerSettings, 'maxEpochs'>;

@@ -16,6 +16,28 @@ export type FusedKernel =
   | 'KelvinBatchNorm'
   | 'KelvinLayerNorm';
 
+/** Attributes of KelvinAdam; `rate` and `eps` hold both bias corrections. */
+export interface AdamAttrs {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly rate: number;
+  readonly eps: number;
+  /** What the parameter is multiplied by first: 1 less the decoupled weight decay. */
+  readonly keep: number;
+  /** The L2 penalty: this much of the parameter is added to its gradient. */
+  readonly decay: number;
+}
+
+/** Attributes of KelvinSGD; `decay` as above. */
+export interface SgdAttrs {
+  readonly momentum: number;
+  /** What later gradients enter the buffer with: 1 less the dampening. */
+  readonly damp: number;
+  readonly rate: number;
+  readonly nesterov: boolean;
+  readonly decay: number;
+}
+
 const conditions = new Map<string, () => boolean>();
 let held = 0;
 

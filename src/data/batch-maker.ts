@@ -22,6 +22,8 @@ import { hasRecipe, recipeOf } from './workers/recipe.ts';
 
 /** What a {@link BatchMaker} needs to know. */
 export interface BatchPlan<S, B> {
+  /** Whose batches these are, for errors. */
+  readonly owner: string;
   readonly dataset: Dataset<S, B>;
   readonly transform: Reader<S>['transform'];
   readonly collate: ((samples: S[]) => B) | undefined;
@@ -44,11 +46,11 @@ export class BatchMaker<S, B> {
   /** @throws ConfigError `not-for-workers` */
   constructor(plan: BatchPlan<S, B>) {
     this.#plan = plan;
-    const { dataset, transform, skipBad } = plan;
+    const { owner, dataset, transform, skipBad } = plan;
     this.#reader = { dataset, transform, skipBad, asSamples: plan.collate !== undefined };
     if (plan.workers === 0) return;
-    if (!hasRecipe(dataset)) throw notForWorkers('dataset');
-    if (transform && !hasRecipe(transform)) throw notForWorkers('transform');
+    if (!hasRecipe(dataset)) throw notForWorkers(owner, 'dataset');
+    if (transform && !hasRecipe(transform)) throw notForWorkers(owner, 'transform');
   }
 
   /** The samples that were left out so far, each once. */
@@ -98,7 +100,7 @@ export class BatchMaker<S, B> {
         const batch = toTensors(whole) as B;
         this.#pool?.giveBack(this.#lent.collect());
         if (this.#pool) this.#lent.lend(batch, whole);
-        rememberViews(batch, { dataset, request, tree: whole, bad, augmentation });
+        if (!request.samples) rememberViews(batch, { dataset, request, tree: whole, bad, augmentation });
         return batch;
       },
       drop: () => samples?.forEach(disposeSample),

@@ -67,6 +67,7 @@ export class DataLoader<B = unknown, S = unknown> implements AsyncIterable<B> {
     this.#shuffle = parsed.shuffle;
     this.#givenSampler = parsed.sampler;
     this.#maker = new BatchMaker({
+      owner: 'DataLoader',
       ...{ dataset, transform: options.transform, collate: options.collate },
       ...{ workers: parsed.workers, runtime: parsed.workerRuntime },
       ...{ skipBad: parsed.onBadSample === 'skip', maxBad: parsed.maxBadSamples },

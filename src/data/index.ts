@@ -18,7 +18,15 @@ export type { ImageEntry, ImageFiles, ImageSample } from './datasets/image-files
 export { type ImageFolderOptions, imageFolder } from './datasets/image-folder.ts';
 export { jsonLines } from './datasets/json-lines.ts';
 export { type ImageSplits, type MnistOptions, mnist } from './datasets/mnist.ts';
-export { type NumpyColumn, type NumpyColumns, npyDataset, npzDataset, readNpy, readNpz } from './datasets/numpy.ts';
+export {
+  type NpzDataset,
+  type NumpyColumn,
+  type NumpyColumns,
+  npyDataset,
+  npzDataset,
+  readNpy,
+  readNpz,
+} from './datasets/numpy.ts';
 export { randomSplit, subset } from './datasets/subsets.ts';
 export { type DecodeOptions, decodeImage } from './decode/decode.ts';
 export { unpackArchive } from './files/archive.ts';

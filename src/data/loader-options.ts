@@ -96,8 +96,8 @@ export const notADataset = (got: unknown): ConfigError =>
   });
 
 /** The error for something that cannot be sent to a worker. */
-export const notForWorkers = (what: 'dataset' | 'transform'): ConfigError =>
-  new ConfigError(`DataLoader: with \`workers\`, the ${what} must be one that can be made again in a worker`, {
+export const notForWorkers = (owner: string, what: 'dataset' | 'transform'): ConfigError =>
+  new ConfigError(`${owner}: with \`workers\`, the ${what} must be one that can be made again in a worker`, {
     code: 'not-for-workers',
     expected: `a ${what} of Kelvin's own, or one made by \`fromModule\``,
     help: `export a function that makes it from a module of yours, and call it with fromModule(new URL('./my-module.js', import.meta.url), 'name'), or leave \`workers\` out`,

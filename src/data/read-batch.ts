@@ -28,6 +28,8 @@ export interface BatchRequest {
   readonly indices: Uint32Array;
   readonly seed: number;
   readonly epoch: number;
+  /** The samples themselves, by row, where there is no dataset to ask; `indices` are their places in the stream. */
+  readonly samples?: readonly unknown[] | undefined;
 }
 
 /** A sample that was left out. */
@@ -45,7 +47,8 @@ export interface ReadBatch<S = unknown> {
 }
 
 /** Reads a batch, at once if the dataset is synchronous. @throws DataError `sample-failed`, `no-sample-left` */
-export function readBatch<S>(reader: Reader<S>, request: BatchRequest): ReadBatch<S> | Promise<ReadBatch<S>> {
+export function readBatch<S>(given: Reader<S>, request: BatchRequest): ReadBatch<S> | Promise<ReadBatch<S>> {
+  const reader = request.samples ? { ...given, dataset: cameWith<S>(request) } : given;
   const { dataset, transform, asSamples } = reader;
   const perSample = typeof transform === 'function';
   if (dataset.gather && !asSamples && !perSample) {
@@ -56,6 +59,12 @@ export function readBatch<S>(reader: Reader<S>, request: BatchRequest): ReadBatc
   return read instanceof Promise
     ? read.then((all) => finish(reader, request, all, bad))
     : finish(reader, request, read, bad);
+}
+
+/** The samples of a request, as if they were a dataset's. */
+function cameWith<S>({ indices, samples = [] }: BatchRequest): Dataset<S> {
+  const rows = new Map(Array.from(indices, (place, row) => [place, row]));
+  return { length: samples.length, get: (place) => samples[rows.get(place) as number] as S };
 }
 
 /** In place of a sample that was left out. */

@@ -4,15 +4,16 @@
  */
 import { z } from 'zod';
 import { ConfigError, DataError, show } from '../core/errors.ts';
-import { anyThat, flag, parseOptions, wholeNumber } from '../core/options.ts';
+import { anyThat, flag, oneOf, parseOptions, wholeNumber } from '../core/options.ts';
 import { deriveSeed, Random } from '../core/random.ts';
 import { globalRandom } from '../core/seed.ts';
-import { collate } from './collate.ts';
+import { BatchMaker } from './batch-maker.ts';
 import type { DataLoaderState } from './data-loader.ts';
-import type { HostTree } from './host.ts';
-import type { SampleTransform } from './read-batch.ts';
-import { toTensors } from './to-tensors.ts';
-import { sampleRandom } from './views.ts';
+import type { Prepared } from './iteration.ts';
+import { has } from './loader-options.ts';
+import type { BatchRequest, SampleTransform } from './read-batch.ts';
+import type { BatchTransform } from './transforms.ts';
+import { noDataset } from './workers/no-dataset.ts';
 
 /** A stream of samples that can be begun anew for each epoch: an iterable, or a function that opens it. */
 export type IterableDataset<S = unknown> =
@@ -30,10 +31,17 @@ export interface StreamLoaderOptions<S = unknown> {
   readonly shuffleBuffer?: number | undefined;
   /** Seed of shuffling and augmentation. Default: drawn from the global stream. */
   readonly seed?: number | undefined;
-  /** Augmentation. A sample's id is its place in the stream. */
-  readonly transform?: SampleTransform<S> | undefined;
-  /** Batches that are prepared while one is in use. Default 2. */
+  /** Decoding and augmentation, per sample or per batch. A sample's id is its place in the stream. */
+  readonly transform?: SampleTransform<S> | BatchTransform | undefined;
+  /** Batches that are prepared while one is in use. Default 2, and two per worker with `workers`. */
   readonly prefetch?: number | undefined;
+  /**
+   * How many workers do the `transform`, which has to be one of Kelvin's or come from {@link fromModule}. Default 0. The stream
+   * itself is read on the main thread, so the batches are the same with any number of them.
+   */
+  readonly workers?: number | undefined;
+  /** What workers are, as in `DataLoaderOptions`. Default `'threads'`. */
+  readonly workerRuntime?: 'threads' | 'processes' | undefined;
 }
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
@@ -42,8 +50,13 @@ const optionsSchema = z.strictObject({
   dropLast: flag().default(false),
   shuffleBuffer: wholeNumber(0).default(0),
   seed: wholeNumber(0, 0xffff_ffff).optional(),
-  transform: anyThat<SampleTransform<unknown>>('a function of a sample', isFunction).optional(),
-  prefetch: wholeNumber(0).default(2),
+  transform: anyThat<SampleTransform<unknown> | BatchTransform>(
+    'a function of a sample, or an object with `batch`',
+    (value) => isFunction(value) || has(value, 'batch'),
+  ).optional(),
+  prefetch: wholeNumber(0).optional(),
+  workers: wholeNumber(0, 128).default(0),
+  workerRuntime: oneOf('threads', 'processes').default('threads'),
 });
 
 interface Placed<S> {
@@ -56,8 +69,8 @@ interface Placed<S> {
  * to where it was, so the stream must come in the same order.
  *
  * @typeParam B one batch
- * @throws ConfigError `invalid-option`, `invalid-dataset`; while iterating, what the stream throws, and what
- *   {@link collate} does
+ * @throws ConfigError `invalid-option`, `invalid-dataset`, `not-for-workers`; while iterating, what the stream throws, what
+ *   {@link collate} does, and DataError `sample-failed` for a sample whose `transform` throws
  *
  * @example
  * ```ts
@@ -71,7 +84,7 @@ export class StreamLoader<B = unknown, S = unknown> implements AsyncIterable<B> 
   readonly #dropLast: boolean;
   readonly #shuffleBuffer: number;
   readonly #prefetch: number;
-  readonly #transform: SampleTransform<S> | undefined;
+  readonly #maker: BatchMaker<S, B>;
   #seed: number;
   #epoch = 0;
   #batch = 0;
@@ -84,8 +97,11 @@ export class StreamLoader<B = unknown, S = unknown> implements AsyncIterable<B> 
     this.batchSize = parsed.batchSize;
     this.#dropLast = parsed.dropLast;
     this.#shuffleBuffer = parsed.shuffleBuffer;
-    this.#prefetch = parsed.prefetch;
-    this.#transform = options.transform;
+    this.#prefetch = parsed.prefetch ?? Math.max(2, 2 * parsed.workers);
+    this.#maker = new BatchMaker<S, B>({
+      ...{ owner: 'StreamLoader', dataset: noDataset<S, B>(), transform: options.transform, collate: undefined },
+      ...{ workers: parsed.workers, runtime: parsed.workerRuntime, skipBad: false, maxBad: 0, augmentation: 'none' },
+    });
     this.#seed = parsed.seed ?? globalRandom().bits();
   }
 
@@ -93,23 +109,27 @@ export class StreamLoader<B = unknown, S = unknown> implements AsyncIterable<B> 
   async *[Symbol.asyncIterator](): AsyncGenerator<B, undefined> {
     if (this.#begun) this.#move(this.#epoch + 1, 0);
     this.#begun = true;
-    const source = this.#hostBatches(this.#epoch, this.#batch);
-    const ahead: Promise<IteratorResult<HostTree>>[] = [];
+    const requests = this.#requests(this.#epoch, this.#batch);
+    const ahead: Promise<Prepared<B> | undefined>[] = [];
+    const read = async (): Promise<Prepared<B> | undefined> => {
+      const { done, value } = await requests.next();
+      return done ? undefined : this.#maker.prepare(value);
+    };
     try {
       for (;;) {
         while (ahead.length <= this.#prefetch) {
-          const next = source.next();
+          const next = read();
           next.catch(() => {}); // it is thrown when its turn comes
           ahead.push(next);
         }
-        const { done, value } = (await ahead.shift()) as IteratorResult<HostTree>;
-        if (done) break;
+        const prepared = await ahead.shift();
+        if (!prepared) break;
         this.#batch += 1;
-        yield toTensors(value) as B;
+        yield prepared.make();
       }
       this.#move(this.#epoch + 1, 0);
     } finally {
-      await source.return(undefined);
+      await requests.return(undefined);
     }
   }
 
@@ -136,35 +156,33 @@ export class StreamLoader<B = unknown, S = unknown> implements AsyncIterable<B> 
     this.#move(epoch, batch);
   }
 
+  /** Ends the workers, if there are any. Idle workers do not keep the process alive, so this is only to free memory. */
+  close(): Promise<void> {
+    return this.#maker.close();
+  }
+
   #move(epoch: number, batch: number): void {
     this.#epoch = epoch;
     this.#batch = batch;
     this.#begun = false;
   }
 
-  async *#hostBatches(epoch: number, skip: number): AsyncGenerator<HostTree, undefined> {
+  async *#requests(epoch: number, skip: number): AsyncGenerator<BatchRequest, undefined> {
     let batch: Placed<S>[] = [];
     let passed = 0;
     for await (const placed of this.#ordered(epoch)) {
       if (passed < skip * this.batchSize) passed += 1;
       else batch.push(placed);
       if (batch.length < this.batchSize) continue;
-      yield await this.#collated(batch, epoch);
+      yield this.#request(batch, epoch);
       batch = [];
     }
-    if (batch.length > 0 && !this.#dropLast) yield await this.#collated(batch, epoch);
+    if (batch.length > 0 && !this.#dropLast) yield this.#request(batch, epoch);
   }
 
-  async #collated(batch: readonly Placed<S>[], epoch: number): Promise<HostTree> {
-    const transform = this.#transform;
-    const seed = this.#seed;
-    const samples = batch.map(({ sample, place }) =>
-      transform ? transform(sample, sampleRandom({ seed, epoch, id: place })) : sample,
-    );
-    return collate(
-      await Promise.all(samples),
-      batch.map(({ place }) => place),
-    );
+  #request(batch: readonly Placed<S>[], epoch: number): BatchRequest {
+    const indices = Uint32Array.from(batch, ({ place }) => place);
+    return { indices, seed: this.#seed, epoch, samples: batch.map(({ sample }) => sample) };
   }
 
   /** The stream, shuffled as far as the buffer reaches: each sample that arrives takes the place of one that leaves. */

@@ -3,6 +3,7 @@
  * run their forward pass through it and ask it for the loss.
  */
 import { ConfigError } from '../core/errors.ts';
+import { currentRecording } from '../core/recording.ts';
 import * as tf from '../core/tf.ts';
 import type { FoundVariable } from '../module/variables.ts';
 import type { LossBalancer, StepLosses } from './balancers/balancer.ts';
@@ -173,10 +174,10 @@ export class KnowledgeTransfer {
     this.#seen = { student: new Map([...tapped, ['', output]]), teacher };
   }
 
-  /** Shapes in every step; whether they are logits at all in the first one, since that is read back. */
+  /** Shapes in every step; whether they are logits at all in the first one that nobody records, since that is read back. */
   #checkLogits(student: tf.Tensor, teacher: tf.Tensor): void {
     checkSameClasses(student, teacher);
-    if (this.#checked) return;
+    if (this.#checked || currentRecording() !== undefined) return;
     checkAreLogits('The student', student);
     checkAreLogits('The teacher', teacher);
     this.#checked = true;

@@ -1,6 +1,7 @@
 /**
  * Picks an engine and starts it: what the caller brought, then native TensorFlow, then the embedded engine.
  */
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { z } from 'zod';
 import { BackendError, ConfigError, show } from '../core/errors.ts';
 import { anyThat, oneOf, parseOptions, wholeNumber } from '../core/options.ts';
@@ -146,7 +147,7 @@ async function startNamed(name: EngineName, load: Load | undefined): Promise<Eng
 
 /** What is left to do once a backend is the current one. */
 function ready(backend: string): EngineInfo {
-  if (backend === 'wasm') guardMemory();
+  if (backend === 'wasm') guardMemory(tf.backend() as unknown as BackendWasm);
   if (backend === 'tensorflow') completeTensorFlow();
   if (backend === 'webgpu') completeWebGPU();
   return describeBackend(backend);

@@ -35,7 +35,8 @@ export interface BatchSource {
 export function batchSources(name: string, loaders: unknown, limitName: string, limit: BatchLimit): BatchSource[] {
   if (loaders === undefined || loaders === null) return [];
   const given = loaders instanceof CombinedLoader && loaders.mode === 'sequential' ? loaders.loaders : loaders;
-  const several = !isLoader(given) && isLoaderTree(given);
+  const record = isPlainObject(given) && !isIterable(given) && Object.keys(given).length > 0;
+  const several = record || (!isLoader(given) && isLoaderTree(given));
   const named = several ? Object.entries(given as Record<string, unknown>) : [['', given] as const];
   return named.map(([key, loader]) => {
     const label = !several ? name : Array.isArray(given) ? `${name}[${key}]` : `${name}.${key}`;

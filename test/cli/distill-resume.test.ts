@@ -62,3 +62,14 @@ test.for([
     }
   },
 );
+
+test('with other options it does not go on, and says which', async () => {
+  const logDir = temporaryDirectory();
+  const quick = ['--max-epochs', '1', '--teacher-epochs', '1'];
+  expect((await distill(logDir, { more: quick })).code).toBe(0);
+  const other = await distill(logDir, { more: [...quick, '--resume', '--alpha', '0.5', '--hidden', '7'] });
+  expect(other.code).toBe(1);
+  expect(other.printed).toContain('had other options: expected alpha 0.9, hidden [6], got alpha 0.5, hidden [7].');
+  const same = await distill(logDir, { more: ['--max-epochs', '2', '--teacher-epochs', '1', '--resume'] });
+  expect(same.code, same.printed).toBe(0);
+});

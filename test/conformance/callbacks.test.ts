@@ -98,6 +98,7 @@ const REGISTRY: Readonly<Record<string, Entry>> = {
     flags: { enableProgressBar: true },
   },
   RestoreBest: { make: () => new callbacks.RestoreBest({ monitor: 'val_loss', mode: 'max' }), defaults: false },
+  SpikeDetection: { make: () => new callbacks.SpikeDetection({ onSpike: () => {} }), defaults: true },
   StochasticWeightAveraging: {
     make: () => new callbacks.StochasticWeightAveraging({ swaLrs: 0.02, swaEpochStart: 2 }),
     defaults: false,

@@ -39,6 +39,13 @@ const record = (labels: number[], red: number) =>
     ...[red, red + 1, red + 2].flatMap((value) => [255 - value, ...new Array(1023).fill(value)]),
   ]);
 
+/** An archive of one file that says to be of ten bytes. */
+function smaller(archive: Uint8Array): Buffer {
+  const bytes = Buffer.from(archive);
+  bytes.writeUInt32LE(10, bytes.lastIndexOf(Buffer.from('PK\x01\x02', 'latin1')) + 24);
+  return bytes;
+}
+
 describe('CIFAR', () => {
   test('becomes images of 32x32 pixels, the planes interleaved', async () => {
     const archive = await tarGz('cifar.tar.gz', [
@@ -126,10 +133,16 @@ describe('unpackArchive', () => {
       await tarGz('deep.tar.gz', [['a/../../evil.txt', 'x']]),
       await tarGz('root.tar.gz', [['/etc/evil.txt', 'x']]),
       await tarGz('link.tar.gz', [[{ name: 'a', type: 'symlink', linkname: '/etc' }, '']]),
-      join(folder, 'up.zip'),
+      ...['up.zip', 'link.zip', 'bomb.zip', 'flipped.zip'].map((name) => join(folder, name)),
       join(folder, 'torn.tar.gz'),
     ];
     await writeFile(join(folder, 'up.zip'), zipSync({ '../evil.txt': Buffer.from('x') }));
+    const link = { os: 3, attrs: 0o120777 << 16 } as const;
+    await writeFile(join(folder, 'link.zip'), zipSync({ a: [Buffer.from('/etc'), link] }));
+    await writeFile(join(folder, 'bomb.zip'), smaller(zipSync({ a: new Uint8Array(100_000) })));
+    const flipped = Buffer.from(zipSync({ a: Buffer.from('something') }, { level: 0 }));
+    flipped[35] = (flipped[35] as number) ^ 1;
+    await writeFile(join(folder, 'flipped.zip'), flipped);
     const whole = await readFile(bad[0] as string);
     await writeFile(join(folder, 'torn.tar.gz'), whole.subarray(0, whole.length / 2));
     const errors: string[] = [];
@@ -141,6 +154,9 @@ describe('unpackArchive', () => {
         "DataError unsafe-archive: /root.tar.gz is not unpacked: its entry "/etc/evil.txt": expected a plain file below the archive, got a path that leads out of the archive.",
         "DataError unsafe-archive: /link.tar.gz is not unpacked: its entry "a": expected a plain file below the archive, got a symlink.",
         "DataError unsafe-archive: /up.zip is not unpacked: its entry "../evil.txt": expected a plain file below the archive, got a path that leads out of the archive.",
+        "DataError unsafe-archive: /link.zip is not unpacked: its entry "a": expected a plain file below the archive, got a symlink.",
+        "DataError corrupt-archive: /bomb.zip is a damaged archive: a is larger than it says.",
+        "DataError corrupt-archive: /flipped.zip is a damaged archive: a is damaged.",
         "DataError corrupt-archive: /torn.tar.gz is a damaged archive: unexpected end of file.",
       ]
     `);

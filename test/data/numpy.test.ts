@@ -1,9 +1,9 @@
 /** npy and npz files: every kind of number, by rows or whole, larger than memory, and every way to be broken. */
-import { mkdir, open, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { zipSync } from 'fflate';
-import { idxImageFiles, npyDataset, npzDataset, readNpy, readNpz } from 'kelvin/data';
+import { type FileArrays, idxImageFiles, npyDataset, npzDataset, readNpy, readNpz } from 'kelvin/data';
 import { afterAll, describe, expect, test } from 'vitest';
 import { freshDirectory } from '../support/files.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
@@ -135,6 +135,9 @@ describe('npz', () => {
       "ConfigError unknown-array: /set.npz has no array \`image\`.
         help: did you mean \`images\`?"
     `);
+    await writeFile(file, zipSync({ 'x.npy': images }, { level: 0 }));
+    const left = await npzDataset(file, { x: { from: 'x', scale: 1 / 255 } });
+    expect([left.length, left.gather([1, 0]).x?.data]).toEqual([2, Float32Array.of(0.8, 1, 0, 0.2, 0, 0.2, 0.4, 0.6)]);
     await writeFile(file, 'PK is not enough');
     expect(await errorOf(readNpz(file))).toContain('DataError corrupt-archive: /set.npz is no zip archive');
   });
@@ -176,6 +179,49 @@ describe('a file of 4 GB', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * row);
     idx.close();
     rowsOf.close();
+  });
+
+  test('is read by rows out of an npz of 64-bit extents too', async () => {
+    await mkdir(join(folder, 'long'), { recursive: true });
+    const file = join(folder, 'long', 'x.npz');
+    const [rows, row] = [5 * 1024, 1024 * 1024];
+    const start = npy('|u1', [rows, row], new Uint8Array(0));
+    const size = BigInt(start.length + rows * row);
+    const local = Buffer.alloc(30);
+    local.writeUInt16LE(5, 26); // the length of the name
+    const listed = Buffer.alloc(46 + 5 + 20);
+    listed.writeUInt32LE(0x02014b50, 0);
+    for (const at of [20, 24]) listed.writeUInt32LE(0xffffffff, at);
+    listed.writeUInt16LE(5, 28);
+    listed.writeUInt16LE(20, 30);
+    listed.write('x.npy', 46);
+    for (const [at, value] of [
+      [51, 1],
+      [53, 16],
+    ] as const)
+      listed.writeUInt16LE(value, at);
+    for (const at of [55, 63]) listed.writeBigUInt64LE(size, at);
+    const list = BigInt(35) + size;
+    const end = Buffer.alloc(56 + 20 + 22);
+    end.writeUInt32LE(0x06064b50, 0);
+    for (const [at, value] of [
+      [32, 1n],
+      [40, BigInt(listed.length)],
+      [48, list],
+    ] as const)
+      end.writeBigUInt64LE(value, at);
+    end.writeUInt32LE(0x07064b50, 56);
+    end.writeBigUInt64LE(list + BigInt(listed.length), 64);
+    end.writeUInt32LE(0x06054b50, 76);
+    for (const at of [88, 92]) end.writeUInt32LE(0xffffffff, at);
+    await sparse(file, Buffer.concat([local, Buffer.from('x.npy'), start]), rows * row, [
+      [35 + start.length + 5000 * row + 7, 3],
+    ]);
+    await appendFile(file, Buffer.concat([listed, end]));
+    const dataset = await npzDataset(file, { x: 'x' });
+    const { x } = dataset.gather([5000, 1]);
+    expect([dataset.length, x?.data[7], x?.data[row + 7]]).toEqual([rows, 3, 0]);
+    (dataset as FileArrays).close();
   });
 });
 

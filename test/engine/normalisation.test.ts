@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isWanted, LEVELS, type Level, limitLevel, limitThreads } from '../../src/engine/wasm/companion/level.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
 import { build, differences, type Plain, read, reduce } from './plain.ts';
-import { expectClose, expectNothingLeft, howOften, normals } from './support.ts';
+import { expectClose, expectNothingLeft, expectSameBits, howOften, normals } from './support.ts';
 
 const highest = LEVELS.findLast(isWanted) as Level;
 
@@ -142,13 +142,7 @@ describe.runIf(isWanted('threads'))('on several threads', () => {
     const dy = normals(4, 1500 * 83);
     const several = train(kind, inputs, dy);
     limitThreads(1);
-    const one = train(kind, inputs, dy);
-    several.forEach((values, i) => {
-      expect(
-        values.every((value, at) => Object.is(value, one[i]?.[at])),
-        `result ${i}`,
-      ).toBe(true);
-    });
+    expectSameBits(several, train(kind, inputs, dy));
     limitThreads(4);
   });
 });

@@ -37,6 +37,15 @@ export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<numbe
       expect.fail(`at ${i}: ${actual[i]} is not ${expected[i]} (largest ${scale})`);
 }
 
+/** Equal bit by bit, each result of one run to that of another. */
+export function expectSameBits(some: readonly Float32Array[], others: readonly Float32Array[]): void {
+  expect(some.length).toBe(others.length);
+  some.forEach((values, i) => {
+    const same = values.length === others[i]?.length && values.every((value, at) => Object.is(value, others[i]?.[at]));
+    expect(same, `result ${i}`).toBe(true);
+  });
+}
+
 /** Runs `body` and fails when it leaves tensors, their buffers or data of the backend behind. */
 export function expectNothingLeft<T>(body: () => T): T {
   const count = () => [tf.memory().numTensors, tf.memory().numDataBuffers, tf.backend().numDataIds()];

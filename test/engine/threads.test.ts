@@ -6,7 +6,7 @@ import { Adam, describeEngines, losses, startEngine, tf } from 'kelvin';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isWanted, LEVELS, type Level, limitLevel, limitThreads } from '../../src/engine/wasm/companion/level.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
-import { expectClose, expectNothingLeft, normals, valueAndGradients } from './support.ts';
+import { expectClose, expectNothingLeft, expectSameBits, normals, valueAndGradients } from './support.ts';
 
 const highest = LEVELS.findLast(isWanted) as Level;
 const listeners = () =>
@@ -58,18 +58,18 @@ const CASES: Record<string, { f: (...xs: tf.Tensor[]) => tf.Tensor; inputs: numb
   convolution: {
     f: conv(1) as never,
     inputs: [
-      [9, 25, 26, 5],
+      [4, 25, 26, 5],
       [3, 3, 5, 21],
     ],
-    out: [9, 25, 26, 21],
+    out: [4, 25, 26, 21],
   },
   'convolution with strides': {
     f: conv(2) as never,
     inputs: [
-      [9, 25, 26, 11],
+      [4, 25, 26, 11],
       [3, 3, 11, 21],
     ],
-    out: [9, 13, 13, 21],
+    out: [4, 13, 13, 21],
   },
   'convolution with a large filter': {
     f: conv(1) as never,
@@ -82,33 +82,33 @@ const CASES: Record<string, { f: (...xs: tf.Tensor[]) => tf.Tensor; inputs: numb
   pointwise: {
     f: conv(1) as never,
     inputs: [
-      [9, 25, 26, 25],
+      [4, 25, 26, 25],
       [1, 1, 25, 40],
     ],
-    out: [9, 25, 26, 40],
+    out: [4, 25, 26, 40],
   },
   depthwise: {
     f: ((x: tf.Tensor4D, w: tf.Tensor4D) => tf.depthwiseConv2d(x, w, 1, 'same')) as never,
     inputs: [
-      [9, 25, 26, 37],
+      [4, 25, 26, 37],
       [3, 3, 37, 1],
     ],
-    out: [9, 25, 26, 37],
+    out: [4, 25, 26, 37],
   },
   'max pooling': {
     f: ((x: tf.Tensor4D) => tf.maxPool(x, 3, 2, 'same')) as never,
-    inputs: [[9, 25, 26, 37]],
-    out: [9, 13, 13, 37],
+    inputs: [[4, 25, 26, 37]],
+    out: [4, 13, 13, 37],
   },
   'average pooling': {
     f: ((x: tf.Tensor4D) => tf.avgPool(x, 3, 2, 'same')) as never,
-    inputs: [[9, 25, 26, 37]],
-    out: [9, 13, 13, 37],
+    inputs: [[4, 25, 26, 37]],
+    out: [4, 13, 13, 37],
   },
-  relu: { f: (x) => tf.relu(x), inputs: [[411, 403]], out: [411, 403] },
-  'sum of rows': { f: (x) => tf.sum(x, 1), inputs: [[411, 403]], out: [411] },
-  'sum of columns': { f: (x) => tf.mean(x, 0), inputs: [[411, 403]], out: [403] },
-  transposition: { f: (x) => tf.transpose(x), inputs: [[411, 403]], out: [403, 411] },
+  relu: { f: (x) => tf.relu(x), inputs: [[211, 403]], out: [211, 403] },
+  'sum of rows': { f: (x) => tf.sum(x, 1), inputs: [[211, 403]], out: [211] },
+  'sum of columns': { f: (x) => tf.mean(x, 0), inputs: [[211, 403]], out: [403] },
+  transposition: { f: (x) => tf.transpose(x), inputs: [[211, 403]], out: [403, 211] },
   'a bias and a sum': {
     f: (x, y, bias) => tf.add(tf.add(x, y), bias),
     inputs: [[411, 403], [411, 403], [403]],
@@ -134,13 +134,7 @@ describe.runIf(isWanted('threads'))('on several threads', () => {
     const dy = normals(9, tf.util.sizeFromShape(out));
     const several = valueAndGradients(f, given, dy);
     limitThreads(1);
-    const one = valueAndGradients(f, given, dy);
-    several.forEach((values, i) => {
-      expect(
-        values.every((value, at) => Object.is(value, one[i]?.[at])),
-        `result ${i}`,
-      ).toBe(true);
-    });
+    expectSameBits(several, valueAndGradients(f, given, dy));
   });
 
   it.each(['wide product', 'tall product', 'convolution'])('%s and its gradients: right', (name) => {
@@ -188,7 +182,7 @@ describe.runIf(isWanted('threads'))('on several threads', () => {
       });
     };
     const one = train(1);
-    for (const threads of [2, 4]) expect(train(threads)).toEqual(one);
+    for (const threads of [2, 4]) expectSameBits(train(threads), one);
   });
 
   it('leaves no listeners and no global behind', () => {

@@ -1,11 +1,13 @@
 /** The Hinton experiment, tiny: that it runs through, goes on where it was stopped, and reports what it found. */
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataError, drawnDigits } from 'kelvin';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { runExperiment } from '../../src/examples/distillation/hinton/experiment.ts';
 import { QUICK } from '../../src/examples/distillation/hinton/plan.ts';
+import { shareRuns } from '../../src/examples/distillation/hinton/processes.ts';
 import { errorCurves, sweepTable, tableOf, temperatureCurve } from '../../src/examples/distillation/hinton/report.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
 
@@ -23,8 +25,8 @@ const run = (plan = QUICK) => {
 test('every run of the plan is made once, and reported', async () => {
   const first = await expectNoLeak(() => run());
   expect(first.lines.map((line) => line.split(' ')[0])).toEqual([
-    'alone/0',
     'teacher/0',
+    'alone/0',
     'distilled/0',
     'omitted-3/0',
     'small-alone/0',
@@ -49,4 +51,32 @@ test('every run of the plan is made once, and reported', async () => {
   }
 
   await expect(run({ ...QUICK, temperature: 4 })).rejects.toThrow(DataError);
+});
+
+describe('runs that are shared among processes', () => {
+  const runs = ['teacher/0', 'distilled/0', 'alone/0'].map((name) => ({ name, needsTeacher: name === 'distilled/0' }));
+  const share = async (codes: Record<string, number> = {}) => {
+    const log: string[] = [];
+    const start = (name: string) => {
+      log.push(`${name} begins`);
+      const child = spawn(process.execPath, ['-e', `process.exit(${codes[name] ?? 0})`]);
+      return child.once('exit', () => log.push(`${name} ends`));
+    };
+    return { code: await shareRuns({ runs, processes: 2, start }), log };
+  };
+
+  test('students that need the teacher wait for it, others do not', async () => {
+    const { code, log } = await share();
+    expect(code).toBe(0);
+    expect(log.slice(0, 2)).toEqual(['teacher/0 begins', 'alone/0 begins']);
+    expect(log.indexOf('distilled/0 begins')).toBeGreaterThan(log.indexOf('teacher/0 ends'));
+    expect(log).toHaveLength(6);
+  });
+
+  test('after one that fails none begins', async () => {
+    const { code, log } = await share({ 'teacher/0': 3 });
+    expect(code).toBe(3);
+    expect(log).not.toContain('distilled/0 begins');
+    expect(log).toContain('alone/0 ends');
+  });
 });

@@ -31,9 +31,13 @@ export class Resumable extends LightningModule<Batch> {
   });
 
   trainingStep({ x, y }: Batch): tf.Scalar {
-    const loss = losses.crossEntropy(this.net.apply(x, { training: this.training }) as tf.Tensor2D, y) as tf.Scalar;
+    const loss = this.lossOf({ x, y });
     this.log('train_loss', loss, { onStep: true, onEpoch: true });
     return loss;
+  }
+
+  lossOf({ x, y }: Batch): tf.Scalar {
+    return losses.crossEntropy(this.net.apply(x, { training: this.training }) as tf.Tensor2D, y) as tf.Scalar;
   }
 
   override validationStep({ x, y }: Batch): void {

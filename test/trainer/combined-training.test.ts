@@ -152,6 +152,9 @@ test('evaluation: a record, an array and a sequential CombinedLoader are several
   const expected = ['val_loss/dataloader_idx_0', 'val_loss/dataloader_idx_1'];
   expect(keys(await trainer.validate(module, Object.values(two)))).toEqual(expected);
   expect(keys(await trainer.validate(module, two))).toEqual(expected);
+  const ready = { a: [...boringLoader(2)], b: [...boringLoader(1)] };
+  expect(keys(await trainer.validate(module, ready))).toEqual(expected);
+  tf.dispose(ready as never);
   expect(keys(await trainer.validate(module, new CombinedLoader(two, 'sequential')))).toEqual(expected);
   module.validationStep = (batch) => {
     const { a, b } = batch as unknown as { a: BoringBatch; b: BoringBatch };

@@ -1,9 +1,11 @@
 /** A fit that was stopped within an epoch is gone on with by a second fit of the same trainer, as if it never had been. */
-import { type Callback, LambdaCallback, MemoryLogger, seedEverything, Trainer, type TrainerOptions } from 'kelvin';
+import { type Callback, LambdaCallback, MemoryLogger, seedEverything, Trainer, type TrainerOptions, tf } from 'kelvin';
 import { expect, test } from 'vitest';
 import { bare } from '../support/boring.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
 import { Resumable, resumableLoaders } from '../support/resumable.ts';
+
+type Batch = Parameters<Resumable['trainingStep']>[0];
 
 assertFileLeaksNothing();
 
@@ -22,9 +24,10 @@ const flags: TrainerOptions = {
 async function run(
   fits: readonly ((trainer: Trainer) => { signal?: AbortSignal } | undefined)[],
   options: TrainerOptions = {},
+  { make = () => new Resumable(), loaders = resumableLoaders }: { make?: () => Resumable; loaders?: () => object } = {},
 ) {
   const restoreRandom = seedEverything(11);
-  const module = new Resumable();
+  const module = make();
   const logger = new MemoryLogger();
   const trainer = new Trainer({ ...flags, logger, ...options });
   const losses: number[] = [];
@@ -33,7 +36,7 @@ async function run(
   let metrics = {};
   for (const prepare of fits) {
     const given = prepare(trainer) ?? {};
-    const result = await trainer.fit(module, resumableLoaders(), given);
+    const result = await trainer.fit(module, loaders(), given);
     endings.push([result.status, result.epochs, result.batches]);
     metrics = result.metrics;
   }
@@ -102,3 +105,28 @@ test('stopped by a callback in the middle of an open window, three times', async
     expect(parts.outcome).toEqual(whole.outcome);
     expect(parts.endings.at(-1)).toEqual(['finished', 3, 21]);
   }));
+
+/** Trains on the batches of two loaders at once. */
+class Twofold extends Resumable {
+  override trainingStep(batch: Batch): tf.Scalar {
+    const { main, more } = batch as unknown as Readonly<Record<'main' | 'more', Batch>>;
+    return tf.add(super.trainingStep(main), this.lossOf(more)) as tf.Scalar;
+  }
+}
+
+/** Seven batches of 4 beside two that are walked through again and again. */
+const twoLoaders = () => {
+  const { train, val } = resumableLoaders();
+  return { train: { main: train, more: resumableLoaders().val }, val };
+};
+
+test.for([1, 5, 7, 9])('two loaders at once, aborted in batch %i and gone on with', async (n) =>
+  expectNoLeak(async () => {
+    const parts = { make: () => new Twofold(), loaders: twoLoaders };
+    const whole = await run([again], {}, parts);
+    const stopped = await run([abortAt('trainBatchEnd', n), again], {}, parts);
+    expect(stopped.endings.map((ending) => (ending as unknown[])[0])).toEqual(['interrupted', 'finished']);
+    expect(stopped.outcome).toEqual(whole.outcome);
+    expect(stopped.logger.rows).toEqual(whole.logger.rows);
+  }),
+);

@@ -7,7 +7,7 @@ import { filesIn, freshDirectory } from '../support/files.ts';
 const checkpointsOf = (directory: string): string[] =>
   filesIn(`${directory}/tb/version_0/checkpoints`).filter((name) => !name.startsWith('.'));
 
-test('D16 D26 a process killed with SIGKILL at random moments and resumed ends in the same bytes as one never stopped', async () => {
+test('D16 D26 a process killed with SIGKILL at random moments and resumed ends in the same bytes as one never stopped, on two loaders at once', async () => {
   const [whole, killed] = [freshDirectory(), freshDirectory()];
   const { events } = await runOnce(whole);
   const expected = await outcomeOf(whole);
@@ -18,4 +18,4 @@ test('D16 D26 a process killed with SIGKILL at random moments and resumed ends i
   expect(moments.length).toBeGreaterThan(0);
   expect(await outcomeOf(killed)).toEqual(expected);
   expect(checkpointsOf(killed)).toEqual(checkpointsOf(whole));
-}, 60_000);
+}, 120_000);

@@ -14,7 +14,7 @@ import type { FitResult } from '../../trainer/run-fit.ts';
 import { cachedTeacher } from '../cached-teacher.ts';
 import type { Context } from '../command.ts';
 import { type ImageData, loadData } from '../data.ts';
-import { newestCheckpoint, schedule, timeOf, writeReport } from '../distillation.ts';
+import { keepPlan, newestCheckpoint, schedule, timeOf, writeReport } from '../distillation.ts';
 import type { ExitCode } from '../exit.ts';
 import { note, say } from '../io.ts';
 import { architecture, buildClassifier, classifierOptions, savedSettings } from '../model.ts';
@@ -45,6 +45,7 @@ export async function distill(settings: Settings, context: Context): Promise<Exi
   return prepared(settings, async () => {
     const { io } = context;
     const images = await loadData(settings, settings.seed, io);
+    if (!settings.fastDevRun) await keepPlan(settings);
     const models: ImageClassificationModel[] = [];
     const parts = { trained: 0 };
     let cache: LogitCache | undefined;
@@ -53,7 +54,8 @@ export async function distill(settings: Settings, context: Context): Promise<Exi
       const teacher = await loadTeacher(settings, images);
       models.push(teacher.model);
       if (!teacher.trained) {
-        note(io, 'No --teacher given: training one first.');
+        const from = settings.teacherModel === 'mlp' ? settings.teacherHidden : settings.teacherChannels;
+        note(io, `The teacher, ${settings.teacherModel} ${from.join('-')}. No --teacher given: training one first.`);
         const { training, result } = await train(settings, context, images, teacher.model, 'teacher', parts);
         if (result.status === 'interrupted') return reportTraining(training, result, told, io);
         note(io, `The teacher is saved: --teacher ${training.checkpoints.lastModelPath}`);
@@ -62,18 +64,21 @@ export async function distill(settings: Settings, context: Context): Promise<Exi
       cache = await cachedTeacher(settings, images, teacher.model, io);
       const student = withSeed(seed, () => makeStudent(settings, images, cache ?? teacher.model));
       models.push(student);
+      const own = settings.model === 'mlp' ? settings.hidden : settings.channels;
+      note(io, `\nThe student, taught by labels and teacher: ${settings.model} ${own.join('-')}`);
       const { training, result } = await train(settings, context, images, student, 'student', parts);
       if (result.status === 'interrupted') return reportTraining(training, result, told, io);
       const compared = { teacher: teacher.model, 'student distilled': student };
       if (settings.baseline) {
         const alone = withSeed(seed, () => buildClassifier(settings, images));
         models.push(alone);
+        note(io, '\nThe same student, taught by labels alone');
         const run = await train(settings, context, images, alone, 'baseline', parts);
         if (run.result.status === 'interrupted') return reportTraining(run.training, run.result, told, io);
         Object.assign(compared, { 'student alone': alone });
       }
       const report = await evaluateDistillation(compared, images.test);
-      say(io, report.toTable(), '');
+      say(io, '', report.toTable(), '', ...report.findings());
       await writeReport(training, report, io);
       return reportTraining(training, result, told, io);
     } finally {

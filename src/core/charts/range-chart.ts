@@ -17,6 +17,8 @@ export interface ChartRange {
   readonly value: number;
   readonly low: number;
   readonly high: number;
+  /** Which of the colours, counted from 0. Default: its place. */
+  readonly colour?: number | undefined;
 }
 
 /** What is drawn. */
@@ -62,13 +64,14 @@ export function rangeChart({ title, x, ranges, xScale }: RangeChart): string {
         `<text x="${at(xs.at(tick))}" y="${bottom + 18}" text-anchor="middle">${tickText(tick)}</text>`,
     ),
     `<text x="${(left + right) / 2}" y="${bottom + 36}" text-anchor="middle">${escaped(x)}</text>`,
-    ...ranges.map(({ name, value, low, high }, i) => {
+    ...ranges.map(({ name, value, low, high, colour }, i) => {
+      const ink = colourOf(colour ?? i);
       const y = TOP + LINE * (i + 0.5);
       return (
         `<text x="${left - 10}" y="${y + 4}" text-anchor="end">${escaped(name)}</text>` +
-        `<line x1="${at(xs.at(low))}" x2="${at(xs.at(high))}" y1="${y}" y2="${y}" stroke="${colourOf(i)}" stroke-width="3" stroke-opacity="0.5"/>` +
-        `<circle cx="${at(xs.at(value))}" cy="${y}" r="5" fill="${colourOf(i)}"/>` +
-        `<text x="${at(xs.at(high) + 10)}" y="${y + 4}" fill="${colourOf(i)}">${tickText(Number(value.toPrecision(4)))}</text>`
+        `<line x1="${at(xs.at(low))}" x2="${at(xs.at(high))}" y1="${y}" y2="${y}" stroke="${ink}" stroke-width="3" stroke-opacity="0.5"/>` +
+        `<circle cx="${at(xs.at(value))}" cy="${y}" r="5" fill="${ink}"/>` +
+        `<text x="${at(xs.at(high) + 10)}" y="${y + 4}" fill="${ink}">${tickText(Number(value.toPrecision(4)))}</text>`
       );
     }),
   ]);

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { cacheDirectory } from '../../core/cache.ts';
 import { DataError } from '../../core/errors.ts';
 import { parseOptions, text } from '../../core/options.ts';
-import { readArchive } from '../files/archive.ts';
+import { readArchive, whole } from '../files/archive.ts';
 import { download, sha256OfFile } from '../files/download.ts';
 import { dataDirectories, dataNotFound, type Fetching, type FetchOptions, fetchShape } from '../files/fetched.ts';
 import { ArrayDataset, type ImageColumns } from './array-dataset.ts';
@@ -93,10 +93,14 @@ async function load(owner: string, version: Version, options: CifarOptions): Pro
     test: new Map(),
   };
   let classNames: string[] = [];
-  await readArchive(archive, (name, content) => {
-    if (version.names.test(name)) classNames = Buffer.from(content).toString().split('\n').filter(Boolean);
-    else if (version.train.test(name)) parts.train.set(name, content);
-    else if (version.test.test(name)) parts.test.set(name, content);
+  await readArchive(archive, async (name, pieces) => {
+    if (version.names.test(name))
+      classNames = Buffer.from(await whole(pieces))
+        .toString()
+        .split('\n')
+        .filter(Boolean);
+    else if (version.train.test(name)) parts.train.set(name, await whole(pieces));
+    else if (version.test.test(name)) parts.test.set(name, await whole(pieces));
   });
   const [train, test] = [parts.train, parts.test].map((part) => imagesOf(part, version, archive, classNames.length));
   return { train: train as ArrayDataset<ImageColumns>, test: test as typeof train & {}, classNames, source: archive };

@@ -1,15 +1,18 @@
 /**
- * Datasets from NumPy's files: npy, read row by row from the file, and npz, a zip archive of npy files, read whole.
+ * Datasets from NumPy's files: npy, read row by row from the file, and npz, a zip archive of npy files, read row by row too
+ * unless it is compressed.
  */
 import { readFile } from 'node:fs/promises';
-import { unzipSync } from 'fflate';
-import { ConfigError, DataError, messageOf } from '../../core/errors.ts';
+import { ConfigError, DataError, KelvinError, messageOf } from '../../core/errors.ts';
 import { nearest } from '../../core/options.ts';
+import type { Dataset } from '../dataset.ts';
+import { whole } from '../files/archive.ts';
 import { startOf } from '../files/byte-range.ts';
 import { unreadable } from '../files/file-errors.ts';
 import { type ArrayLayout, NPY_HEADER_BYTES, npyLayout } from '../files/npy.ts';
 import { bytesOf, numbersIn } from '../files/number-kinds.ts';
-import { type HostTensor, sizeOf } from '../host.ts';
+import { entryOffset, entryPieces, type ZipEntry, zipEntries } from '../files/zip.ts';
+import { type HostBatch, type HostTensor, sizeOf } from '../host.ts';
 import { ArrayDataset } from './array-dataset.ts';
 import type { HostColumn } from './columns.ts';
 import { FileArrays, type FileColumn } from './file-arrays.ts';
@@ -46,8 +49,12 @@ export async function npyDataset(columns: NumpyColumns): Promise<FileArrays> {
   return new FileArrays(layouts);
 }
 
+/** Samples of an npz archive, in memory or left in the file. */
+export type NpzDataset = Dataset<Record<string, HostTensor>> & { gather(indices: ArrayLike<number>): HostBatch };
+
 /**
- * Samples in an npz archive, as `np.savez` and `np.savez_compressed` write it. The archive is read into memory.
+ * Samples in an npz archive. Of arrays that `np.savez` wrote only what a batch needs is read; those of `np.savez_compressed`
+ * are unpacked into memory.
  *
  * @throws DataError as {@link npyDataset}, and `corrupt-archive`; ConfigError `unknown-array` for a name that it has not
  *
@@ -56,16 +63,27 @@ export async function npyDataset(columns: NumpyColumns): Promise<FileArrays> {
  * const dataset = await npzDataset('digits.npz', { x: { from: 'images', scale: 1 / 255 }, y: 'labels' });
  * ```
  */
-export async function npzDataset(file: string, columns: NumpyColumns): Promise<ArrayDataset> {
-  const arrays = await readNpz(file);
-  const found: Record<string, HostColumn> = {};
-  for (const [name, column] of Object.entries(columns)) {
-    const { from, scale, dtype } = asColumn(column);
-    const array = arrays[from];
-    if (!array) throw unknownArray(file, from, Object.keys(arrays));
-    found[name] = { data: array.data, shape: array.shape.slice(1), scale, dtype };
-  }
-  return new ArrayDataset(found);
+export function npzDataset(file: string, columns: NumpyColumns): Promise<NpzDataset> {
+  return reading(file, async () => {
+    const entries = new Map((await zipEntries(file)).map((entry) => [arrayName(entry), entry]));
+    const chosen = Object.entries(columns).map(([name, column]) => {
+      const { from, scale, dtype } = asColumn(column);
+      const entry = entries.get(from);
+      if (!entry) throw unknownArray(file, from, [...entries.keys()]);
+      return { name, entry, scale, dtype };
+    });
+    if (chosen.every(({ entry }) => entry.stored)) {
+      const left: Record<string, FileColumn> = {};
+      for (const { name, entry, ...how } of chosen) left[name] = { ...(await storedLayout(file, entry)), ...how };
+      return new FileArrays(left);
+    }
+    const found: Record<string, HostColumn> = {};
+    for (const { name, entry, ...how } of chosen) {
+      const { data, shape } = await unpacked(file, entry);
+      found[name] = { data, shape: shape.slice(1), ...how };
+    }
+    return new ArrayDataset(found);
+  });
 }
 
 /** One npy file as an array on the host. @throws DataError as {@link npyDataset} */
@@ -74,22 +92,40 @@ export async function readNpy(file: string): Promise<HostTensor> {
 }
 
 /** All arrays of an npz archive, by name. @throws DataError as {@link npzDataset} */
-export async function readNpz(file: string): Promise<Record<string, HostTensor>> {
-  const bytes = await contentOf(file);
-  let entries: Record<string, Uint8Array>;
+export function readNpz(file: string): Promise<Record<string, HostTensor>> {
+  return reading(file, async () => {
+    const arrays: Record<string, HostTensor> = {};
+    for (const entry of await zipEntries(file)) arrays[arrayName(entry)] = await unpacked(file, entry);
+    return arrays;
+  });
+}
+
+const arrayName = ({ name }: ZipEntry): string => name.replace(/\.npy$/, '');
+
+async function unpacked(file: string, entry: ZipEntry): Promise<HostTensor> {
+  return parseNpy(await whole(entryPieces(file, entry)), `${file}: ${entry.name}`);
+}
+
+/** Where the numbers of an array lie in the archive. */
+async function storedLayout(file: string, entry: ZipEntry): Promise<ArrayLayout> {
+  const begin = await entryOffset(file, entry);
+  const { start } = await startOf(file, Math.min(NPY_HEADER_BYTES, entry.size), begin);
+  const layout = withSamples(npyLayout(start, entry.size, `${file}: ${entry.name}`));
+  return { ...layout, file, offset: begin + layout.offset };
+}
+
+/** Says what is wrong with an archive. */
+async function reading<T>(file: string, body: () => Promise<T>): Promise<T> {
   try {
-    entries = unzipSync(bytes);
+    return await body();
   } catch (cause) {
+    if (cause instanceof KelvinError) throw cause;
+    if ((cause as NodeJS.ErrnoException).syscall !== undefined) throw unreadable(file, cause);
     throw new DataError(`${file} is no zip archive, or a damaged one: ${messageOf(cause)}`, {
       code: 'corrupt-archive',
       cause,
     });
   }
-  const arrays: Record<string, HostTensor> = {};
-  for (const [entry, content] of Object.entries(entries)) {
-    arrays[entry.replace(/\.npy$/, '')] = parseNpy(content, `${file}: ${entry}`);
-  }
-  return arrays;
 }
 
 function parseNpy(bytes: Uint8Array, file: string): HostTensor {

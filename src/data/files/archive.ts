@@ -3,16 +3,17 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { unzip } from 'fflate';
 import { extract } from 'tar-stream';
 import { DataError, KelvinError, messageOf } from '../../core/errors.ts';
 import { unreadable, unwritable } from './file-errors.ts';
+import { entryPieces, zipEntries } from './zip.ts';
 
-type Sink = (name: string, content: Uint8Array) => void | Promise<void>;
+/** Takes a file, whose content comes piece by piece. */
+type Sink = (name: string, pieces: AsyncIterable<Uint8Array>) => Promise<void>;
 
 /**
  * Reads an archive from beginning to end and hands over its files, one at a time.
@@ -49,15 +50,7 @@ export async function unpackArchive(file: string, folder: string): Promise<void>
   if (await stat(folder).catch(() => undefined)) return;
   const beside = `${folder}.${randomBytes(6).toString('hex')}.part`;
   try {
-    await readArchive(file, async (name, content) => {
-      const path = join(beside, name);
-      try {
-        await mkdir(dirname(path), { recursive: true });
-        await writeFile(path, content);
-      } catch (cause) {
-        throw unwritable(path, cause);
-      }
-    });
+    await readArchive(file, (name, pieces) => writePieces(join(beside, name), pieces));
     await mkdir(beside, { recursive: true });
     await rename(beside, folder).catch(async (cause: unknown) => {
       if (!(await stat(folder).catch(() => undefined))) throw unwritable(folder, cause);
@@ -65,6 +58,28 @@ export async function unpackArchive(file: string, folder: string): Promise<void>
   } finally {
     await rm(beside, { recursive: true, force: true });
   }
+}
+
+/** What goes wrong while a piece is read is the archive's fault, the rest is the disk's. */
+async function writePieces(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  const fails = (cause: unknown): never => {
+    throw unwritable(path, cause);
+  };
+  let handle: FileHandle | undefined;
+  try {
+    await mkdir(dirname(path), { recursive: true }).catch(fails);
+    handle = await open(path, 'w').catch(fails);
+    for await (const piece of pieces) await handle.writeFile(piece).catch(fails);
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** All pieces of a file as one. */
+export async function whole(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return Buffer.concat(all);
 }
 
 async function kindOf(file: string): Promise<'zip' | 'gzip' | 'tar'> {
@@ -88,20 +103,19 @@ async function readTar(file: string, gzipped: boolean, sink: Sink): Promise<void
     const { name, type } = entry.header;
     if (type === 'symlink' || type === 'link') throw unsafe(file, name, `a ${type}`);
     checkPath(file, name);
-    const pieces: Uint8Array[] = [];
-    for await (const piece of entry) pieces.push(piece as Uint8Array);
-    if (type === 'file' || type === 'contiguous-file') await sink(name, Buffer.concat(pieces));
+    if (type === 'file' || type === 'contiguous-file') await sink(name, entry as AsyncIterable<Uint8Array>);
+    entry.resume(); // what nobody wanted
   }
   await piped;
 }
 
 async function readZip(file: string, sink: Sink): Promise<void> {
-  const bytes = await readFile(file);
-  const entries = await new Promise<Record<string, Uint8Array>>((resolve, reject) => {
-    unzip(bytes, (error, found) => (error ? reject(error) : resolve(found)));
-  });
-  for (const name of Object.keys(entries)) checkPath(file, name);
-  for (const [name, content] of Object.entries(entries)) if (!name.endsWith('/')) await sink(name, content);
+  const entries = await zipEntries(file);
+  for (const { name, isLink } of entries) {
+    if (isLink) throw unsafe(file, name, 'a symlink');
+    checkPath(file, name);
+  }
+  for (const entry of entries) await sink(entry.name, entryPieces(file, entry));
 }
 
 function checkPath(file: string, name: string): void {

@@ -2,7 +2,7 @@
 import { escaped, lineChart, rangeChart } from '../../core/charts/index.ts';
 import { htmlData, htmlFigures, htmlPage, htmlTable } from './html.ts';
 import type { DistillationReport, EvaluatedModel } from './report.ts';
-import { cells, estimateText, percent } from './tables.ts';
+import { cells, comparison, percent } from './tables.ts';
 
 /** Makes the page. */
 export function page(report: DistillationReport): string {
@@ -10,7 +10,7 @@ export function page(report: DistillationReport): string {
   const others = rows.filter((row) => row !== reference);
   return htmlPage(
     title,
-    `${others.map((row) => `<p class="lead">${sentence(report, row)}</p>`).join('\n')}
+    `${others.map((row) => `<p class="lead"><b>${escaped(row.name)}</b> ${escaped(comparison(report, row))}</p>`).join('\n')}
 <p class="note">${reference.samples.toLocaleString('en-US')} test samples on ${escaped(engine)}. Intervals hold 95 % of the time: over
 seeds where a model was trained with several, over samples where it was trained once.</p>
 <div class="wide">${summaryTable(report)}</div>
@@ -23,27 +23,18 @@ ${htmlData(report)}`,
   );
 }
 
-/** What a reader wants to know first. */
-function sentence(report: DistillationReport, row: EvaluatedModel): string {
-  const { reference } = report;
-  const points = 100 * (row.accuracy.value - reference.accuracy.value);
-  const [larger, faster] = [report.sizeReduction(row), report.speedUp(row)];
-  const times = (factor: number, more: string, less: string): string =>
-    factor >= 1 ? `${factor.toFixed(1)} times ${more}` : `${(1 / factor).toFixed(1)} times ${less}`;
-  const size = Number.isNaN(larger) ? '' : `${times(larger, 'smaller', 'larger')} and `;
-  return (
-    `<b>${escaped(row.name)}</b> is ${size}${times(faster, 'faster', 'slower')} than ${escaped(reference.name)}, ` +
-    `at ${estimateText(row.accuracy, percent)} accuracy (${points >= 0 ? '+' : '−'}${Math.abs(points).toFixed(2)} points).`
-  );
-}
-
 function summaryTable(report: DistillationReport): string {
   const { header, rows } = cells(report);
   return htmlTable(header, rows);
 }
 
 function figures({ rows, reference }: DistillationReport): string[] {
-  const range = (row: EvaluatedModel, key: 'errors' | 'agreement' | 'kl') => ({ name: row.name, ...row[key] });
+  /** A model has one colour in all figures. */
+  const colour = (row: EvaluatedModel): number => rows.indexOf(row);
+  const range = (row: EvaluatedModel, key: 'errors' | 'agreement' | 'kl') => {
+    const { value, low, high } = row[key];
+    return { name: row.name, value, low, high, colour: colour(row) };
+  };
   const others = rows.filter((row) => row !== reference);
   const logarithmic = { logarithmic: true };
   const alike = (values: readonly number[]): boolean => Math.max(...values) < 3 * Math.min(...values);

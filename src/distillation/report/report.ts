@@ -1,7 +1,7 @@
 /** The findings of an evaluation, and the forms in which people and programs read them. */
 import { page } from './page.ts';
 import type { Estimate } from './statistics.ts';
-import { markdownTable, textTable } from './tables.ts';
+import { comparison, markdownTable, textTable } from './tables.ts';
 import type { CalibrationBin } from './tally.ts';
 
 /** One model's findings; a model that was trained with several seeds is one model here. */
@@ -89,6 +89,11 @@ export class DistillationReport {
   /** The name of a class. */
   className(index: number): string {
     return this.#classNames?.[index] ?? String(index);
+  }
+
+  /** How each of the others compares with the reference, a sentence each. */
+  findings(): string[] {
+    return this.rows.filter((row) => row !== this.reference).map((row) => `${row.name} ${comparison(this, row)}`);
   }
 
   /** For terminals. */

@@ -47,6 +47,20 @@ export const COLUMNS: readonly Column[] = [
   { header: 'ECE', cell: ({ ece }) => percent(ece.value) },
 ];
 
+/** How a model compares with the reference, in words: what goes behind its name. */
+export function comparison(report: DistillationReport, row: EvaluatedModel): string {
+  const { reference } = report;
+  const points = 100 * (row.accuracy.value - reference.accuracy.value);
+  const [larger, faster] = [report.sizeReduction(row), report.speedUp(row)];
+  const times = (factor: number, more: string, less: string): string =>
+    factor >= 1 ? `${factor.toFixed(1)} times ${more}` : `${(1 / factor).toFixed(1)} times ${less}`;
+  const size = Number.isNaN(larger) ? '' : `${times(larger, 'smaller', 'larger')} and `;
+  return (
+    `is ${size}${times(faster, 'faster', 'slower')} than ${reference.name}, ` +
+    `at ${estimateText(row.accuracy, percent)} accuracy (${points >= 0 ? '+' : '−'}${Math.abs(points).toFixed(2)} points).`
+  );
+}
+
 /** Header and cells of the report's table. */
 export function cells(report: DistillationReport): { header: string[]; rows: string[][] } {
   const header = ['model', ...COLUMNS.map((column) => column.header)];

@@ -1,24 +1,8 @@
 /** The updates of SGD, Adam and AdamW as TensorFlow's fused ones, on variables that stay in TensorFlow. */
+import type { AdamAttrs, SgdAttrs } from '../../core/fused.ts';
 import * as tf from '../../core/tf.ts';
 import { attributes, type Info, type TensorFlowBackend, tidied } from './ops.ts';
 import { Residents } from './resident.ts';
-
-interface AdamAttrs {
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly rate: number;
-  readonly eps: number;
-  readonly keep: number;
-  readonly decay: number;
-}
-
-interface SgdAttrs {
-  readonly momentum: number;
-  readonly damp: number;
-  readonly rate: number;
-  readonly nesterov: boolean;
-  readonly decay: number;
-}
 
 /** How many scalars are kept: the constants of a few optimizers and the numbers of a step. */
 const KEPT_SCALARS = 32;

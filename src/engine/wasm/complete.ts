@@ -10,6 +10,7 @@ import { splitConvolutionLayers } from '../convolution-layer.ts';
 import { fuseBatchNormLayers } from '../fused-batch-norm.ts';
 import { fuseLayerNormLayers } from '../layer-norm-layer.ts';
 import { completeBatchNorm } from './batch-norm.ts';
+import { completeChannelsFirst } from './channels-first.ts';
 import { accelerateWasm } from './companion/index.ts';
 import { completeConv2D } from './conv2d.ts';
 import { completeCopies } from './copies.ts';
@@ -46,6 +47,7 @@ export function completeWasm(): void {
   completeGradients();
   for (const name of [tf.Einsum, tf.Conv3DBackpropInputV2]) completeViaCpu(name);
   accelerateWasm();
+  completeChannelsFirst();
   splitConvolutionLayers();
   fuseBatchNormLayers();
   fuseLayerNormLayers();

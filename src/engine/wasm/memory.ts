@@ -4,7 +4,6 @@
  */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { BackendError } from '../../core/errors.ts';
-import * as tf from '../../core/tf.ts';
 
 interface Allocator {
   _malloc(bytes: number): number;
@@ -15,9 +14,9 @@ const LIMIT = 2 ** 32;
 
 const guarded = new WeakSet<Allocator>();
 
-/** Guards the current backend, which must be the wasm one; a second call does nothing. */
-export function guardMemory(): void {
-  const allocator = (tf.backend() as unknown as BackendWasm).wasm as unknown as Allocator;
+/** Guards the memory of a wasm backend; a second call does nothing. */
+export function guardMemory({ wasm }: BackendWasm): void {
+  const allocator = wasm as unknown as Allocator;
   if (guarded.has(allocator)) return;
   guarded.add(allocator);
   const allocate = allocator._malloc;

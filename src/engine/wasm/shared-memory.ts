@@ -10,6 +10,7 @@ import { messageOf } from '../../core/errors.ts';
 import * as tf from '../../core/tf.ts';
 import { closeThreads, isShared } from './companion/companion.ts';
 import { threadsWanted, whyOneThread } from './companion/level.ts';
+import { guardMemory } from './memory.ts';
 
 type Wrapped = (...args: number[]) => number;
 type Wrap = (name: string, returns: string | null, takes: readonly string[]) => Wrapped;
@@ -26,15 +27,21 @@ export function replaceStart(Backend: Backend): void {
   const shipped = tf.findBackendFactory('wasm');
   if (!shipped || tf.engine().registry.wasm) return;
   tf.removeBackend('wasm');
-  const start = async (): Promise<tf.KernelBackend> => {
+  const startEither = async (): Promise<BackendWasm> => {
+    const asShipped = async () => (await shipped()) as unknown as BackendWasm;
     // Asked anew for every start: resetting tfjs forgets its flags.
-    if (!(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) || threadsWanted() === 1) return shipped();
+    if (!(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) || threadsWanted() === 1) return asShipped();
     try {
-      return (await startShared(Backend)) as unknown as tf.KernelBackend;
+      return await startShared(Backend);
     } catch (error) {
       failure = messageOf(error);
-      return shipped();
+      return asShipped();
     }
+  };
+  const start = async (): Promise<tf.KernelBackend> => {
+    const backend = await startEither();
+    guardMemory(backend);
+    return backend as unknown as tf.KernelBackend;
   };
   tf.registerBackend('wasm', start, PRIORITY);
 }

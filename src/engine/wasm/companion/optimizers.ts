@@ -1,26 +1,9 @@
 /** The fused updates of SGD, Adam and AdamW. They write new tensors: weights never change in place on this backend. */
-import { offerFused } from '../../../core/fused.ts';
+import { type AdamAttrs, offerFused, type SgdAttrs } from '../../../core/fused.ts';
 import type { Info } from '../kernels.ts';
 import { addKernel, type Bench, sizeOf } from './accelerate.ts';
 import { along, COUNT } from './arguments.ts';
 import { hasCompanion, type Routine } from './companion.ts';
-
-interface AdamAttrs {
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly rate: number;
-  readonly eps: number;
-  readonly keep: number;
-  readonly decay: number;
-}
-
-interface SgdAttrs {
-  readonly momentum: number;
-  readonly damp: number;
-  readonly rate: number;
-  readonly nesterov: boolean;
-  readonly decay: number;
-}
 
 /** Registers KelvinAdam and KelvinSGD; their formulas stand in companion/optimizers.ts. */
 export function accelerateOptimizers(): void {

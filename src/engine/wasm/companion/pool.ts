@@ -6,16 +6,13 @@ import { END, START } from './arguments.ts';
 
 /** Registers MaxPool, AvgPool, MaxPoolGrad and AvgPoolGrad. */
 export function acceleratePooling(): void {
-  for (const [kernel, routine] of [
-    [tf.MaxPool, 'maxPool'],
-    [tf.AvgPool, 'avgPool'],
-  ] as const)
+  for (const kernel of [tf.MaxPool, tf.AvgPool])
     accelerate<PoolAttrs>(kernel, (inputs, attrs, bench) => {
       const x = inputs.x as Info;
       const g = geometryOf(x.shape, attrs);
       if (!isFloat(x) || sizeOf(g.outShape) === 0 || sizeOf(x.shape) === 0) return undefined;
       const out = bench.work.allocate(g.outShape);
-      slide(bench, routine, [x, out], g);
+      slide(bench, 'pool', [x, out], g, [kernel === tf.AvgPool ? 1 : 0]);
       return out;
     });
   accelerate<tf.MaxPoolGradAttrs>(tf.MaxPoolGrad, (inputs, attrs, bench) => {
@@ -36,12 +33,19 @@ function geometryOf(shape: number[], { filterSize, strides, pad, dimRoundingMode
   return tf.backend_util.computePool2DInfo(image, filterSize, strides, 1, pad, dimRoundingMode);
 }
 
-type Routine = 'maxPool' | 'avgPool' | 'maxPoolGradient' | 'avgPoolGradient';
+type Routine = 'pool' | 'maxPoolGradient' | 'avgPoolGradient';
 
 /** Shared out by images. */
-function slide(bench: Bench, routine: Routine, tensors: readonly Info[], g: Geometry): void {
+function slide(
+  bench: Bench,
+  routine: Routine,
+  tensors: readonly Info[],
+  g: Geometry,
+  flags: readonly number[] = [],
+): void {
   const time = sizeOf(g.outShape) * g.filterHeight * g.filterWidth;
   bench.share(routine, { units: g.batchSize, time }, [
+    ...flags,
     ...tensors.map((one) => bench.work.address(one)),
     ...[g.inHeight, g.inWidth, g.inChannels, g.outHeight, g.outWidth, g.filterHeight, g.filterWidth],
     ...[g.strideHeight, g.strideWidth, g.padInfo.top, g.padInfo.left, START, END],

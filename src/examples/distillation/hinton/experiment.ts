@@ -1,8 +1,8 @@
 /** The experiment: a teacher, students alone and distilled, students that never saw some digits, and the temperatures. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bestClassBias, type ClassScores, classErrors, RunLedger } from 'kelvin';
-import type { Ledger, OmittedRun, Run } from './ledger.ts';
+import { bestClassBias, type ClassScores, classErrors } from 'kelvin';
+import { type Ledger, type OmittedRun, openLedger, type Run } from './ledger.ts';
 import { logitsOf } from './logits.ts';
 import { makeStudent, makeTeacher, type Student, type Teaching } from './networks.ts';
 import type { Plan, Schedule } from './plan.ts';
@@ -11,7 +11,7 @@ import { jittered, type Outcome, type Surroundings, train, transferLoader } from
 /** What the experiment is to do. */
 export interface ExperimentOptions extends Surroundings {
   readonly plan: Plan;
-  /** The kinds of runs to do, such as `alone` and `small-T4`. Default: all. */
+  /** The runs to do, by name or by kind: `alone/0`, `small-T4`. Default: all. */
   readonly only?: readonly string[] | undefined;
   /** Takes a line per finished run. */
   readonly print: (line: string) => void;
@@ -27,17 +27,35 @@ interface Assignment {
   readonly omitted?: readonly number[];
 }
 
+/** The run that gives the soft targets. */
+export const TEACHER = 'teacher/0';
 const ALONE: Teaching = { temperature: 1, alpha: 0 };
 
-/** Runs whatever has not been run yet. Soft targets are made when a run first needs them. */
+/** The name of one run, and whether the teacher has to be there before it. */
+export interface Planned {
+  readonly name: string;
+  readonly needsTeacher: boolean;
+}
+
+/** The runs that are asked for and not made yet: the teacher, then the students. */
+export function openRuns({ plan, only }: Pick<ExperimentOptions, 'plan' | 'only'>, ledger: Ledger): Planned[] {
+  const students = Array.from(assignments(plan), ({ name, teaching }) => ({ name, needsTeacher: teaching.alpha > 0 }));
+  const wanted = (name: string) => only?.some((part) => part === name || part === name.split('/')[0]) ?? true;
+  const open = students.filter(({ name }) => wanted(name) && !ledger.get(name));
+  const teacher = wanted(TEACHER) || open.some(({ needsTeacher }) => needsTeacher);
+  return [...(teacher && !ledger.get(TEACHER) ? [{ name: TEACHER, needsTeacher: false }] : []), ...open];
+}
+
+/** Runs whatever has not been run yet; the teacher also where only its students are asked for. */
 export async function runExperiment(options: ExperimentOptions): Promise<Ledger> {
-  const ledger: Ledger = new RunLedger<Run>(options.directory, options.plan);
-  let soft: ClassScores | undefined;
-  for (const assignment of assignments(options.plan)) {
-    const wanted = options.only?.includes(assignment.name.split('/')[0] as string) ?? true;
-    if (!wanted || ledger.get(assignment.name)) continue;
-    if (assignment.teaching.alpha > 0) soft ??= await softTargets(options, ledger);
-    const run = await teach(assignment, soft, options);
+  const { plan, directory } = options;
+  const ledger = openLedger(directory, plan);
+  const names = new Set(openRuns(options, ledger).map(({ name }) => name));
+  const open = Array.from(assignments(plan)).filter(({ name }) => names.has(name));
+  const taught = open.some(({ teaching }) => teaching.alpha > 0);
+  const soft = names.has(TEACHER) || taught ? await softTargets(options, ledger) : undefined;
+  for (const assignment of open) {
+    const run = await teach(assignment, assignment.teaching.alpha > 0 ? soft : undefined, options);
     ledger.add(assignment.name, run);
     options.print(lineOf(assignment.name, run));
   }
@@ -68,7 +86,7 @@ function* assignments(plan: Plan): Generator<Assignment> {
 async function softTargets(options: ExperimentOptions, ledger: Ledger): Promise<ClassScores> {
   const { plan, digits, directory, print } = options;
   const file = join(directory, 'soft-targets.bin');
-  if (!ledger.get('teacher/0') || !existsSync(file)) {
+  if (!ledger.get(TEACHER) || !existsSync(file)) {
     const model = makeTeacher(plan, 0);
     const loader = jittered(digits, plan.teacher, 0);
     const { errors, curve, minutes } = await train('teacher', model, loader, plan.teacher, options);
@@ -76,8 +94,8 @@ async function softTargets(options: ExperimentOptions, ledger: Ledger): Promise<
     model.dispose();
     writeFileSync(`${file}.new`, new Uint8Array(logits.buffer));
     renameSync(`${file}.new`, file);
-    ledger.add('teacher/0', { errors, curve, minutes });
-    print(lineOf('teacher/0', { errors, curve, minutes }));
+    ledger.add(TEACHER, { errors, curve, minutes });
+    print(lineOf(TEACHER, { errors, curve, minutes }));
   }
   const bytes = readFileSync(file);
   const logits = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));

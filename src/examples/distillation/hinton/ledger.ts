@@ -1,5 +1,6 @@
 /** What is known of a finished run, and how long all of them took. */
-import type { RunLedger } from 'kelvin';
+import { RunLedger } from 'kelvin';
+import type { Plan } from './plan.ts';
 
 /** One finished run. */
 export interface Run {
@@ -29,6 +30,9 @@ export interface BiasShift {
 
 /** Runs by name, such as `distilled/0`; kept on disk. */
 export type Ledger = RunLedger<Run>;
+
+/** @throws DataError when the results in the directory are those of another plan */
+export const openLedger = (directory: string, plan: Plan): Ledger => new RunLedger<Run>(directory, plan);
 
 /** Minutes of training of all runs together. */
 export const minutesOf = (ledger: Ledger): number => ledger.all().reduce((sum, { minutes }) => sum + minutes, 0);

@@ -1,11 +1,13 @@
 /** `npm run hinton`: the MNIST experiment of "Distilling the Knowledge in a Neural Network" from the command line. */
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ArrayDataset, drawnDigits, type ImageColumns, KelvinError, mnist, startEngine } from 'kelvin';
-import { runExperiment } from './experiment.ts';
-import { minutesOf } from './ledger.ts';
+import { openRuns, runExperiment } from './experiment.ts';
+import { type Ledger, minutesOf, openLedger } from './ledger.ts';
 import { FULL, type Plan, QUICK } from './plan.ts';
+import { shareRuns, startRun } from './processes.ts';
 import { errorCurves, sweepTable, tableOf, temperatureCurve } from './report.ts';
 import { type Digits, Interrupted } from './training.ts';
 
@@ -17,7 +19,8 @@ Usage: npm run hinton -- [options]
   --data-dir <path>  directory with the four MNIST files; else they are looked for, and downloaded
   --out <path>       where results, curves and TensorBoard files go (default: runs/hinton)
   --seeds <n>        runs per row (default 3)
-  --only <kinds>     some kinds of runs, such as alone,small-alone: several processes can share the work
+  --only <runs>      some runs or kinds of runs, such as alone/0,small-T4
+  --processes <n>    runs that are made at the same time, each on one thread (default: as many as there are cores)
   --quick            a few seconds, on drawn digits
   --help
 `;
@@ -35,20 +38,23 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const { plan, only, out, dataDir, quick } = options;
+  const { plan, only, out, dataDir, quick, processes, run } = options;
   const print = (line: string) => void process.stdout.write(`${line}\n`);
   try {
     const engine = await startEngine();
-    print(`Engine: ${engine.name}, ${engine.detail}.`);
     const digits = firstOf(quick ? drawnDigits({ train: 600, test: 200 }) : await mnist({ dataDir }), plan);
     const progress = process.stderr.isTTY === true;
-    const ledger = await runExperiment({ plan, only, digits, directory: out, progress, print });
-    if (only !== undefined) return 0;
-    const table = `${tableOf(ledger, plan)}\n\n${sweepTable(ledger, plan)}\n`;
-    writeFileSync(join(out, 'table.md'), table);
-    writeFileSync(join(out, 'errors.svg'), errorCurves(ledger));
-    writeFileSync(join(out, 'temperature.svg'), temperatureCurve(ledger, plan));
-    print(`\n${table}\n${minutesOf(ledger).toFixed(1)} minutes of training. Table and curves: ${out}`);
+    const asked = { plan, only: run === undefined ? only : [run], digits, directory: out, progress, print };
+    if (run !== undefined || processes === 1) {
+      if (run === undefined) print(`Engine: ${engine.name}, ${engine.detail}.`);
+      await runExperiment(asked);
+    } else {
+      print(`Engine: ${engine.name}, ${engine.detail}; ${processes} runs at a time, on one thread each.`);
+      const runs = openRuns(asked, openLedger(out, plan));
+      const code = await shareRuns({ runs, processes, start: (name) => startRun(name, args) });
+      if (code !== 0) return code;
+    }
+    if (asked.only === undefined) report(openLedger(out, plan), options, print);
     return 0;
   } catch (error) {
     if (error instanceof Interrupted) return 130;
@@ -56,6 +62,15 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${error.message}\n`);
     return 1;
   }
+}
+
+/** The table and the curves, on the screen and as files. */
+function report(ledger: Ledger, { plan, out }: { plan: Plan; out: string }, print: (line: string) => void): void {
+  const table = `${tableOf(ledger, plan)}\n\n${sweepTable(ledger, plan)}\n`;
+  writeFileSync(join(out, 'table.md'), table);
+  writeFileSync(join(out, 'errors.svg'), errorCurves(ledger));
+  writeFileSync(join(out, 'temperature.svg'), temperatureCurve(ledger, plan));
+  print(`\n${table}\n${minutesOf(ledger).toFixed(1)} minutes of training. Table and curves: ${out}`);
 }
 
 /** The first images of each part. */
@@ -73,14 +88,29 @@ function read(args: readonly string[]) {
   const flag = { type: 'boolean', default: false } as const;
   const { values } = parseArgs({
     args: [...args],
-    options: { 'data-dir': text, out: text, seeds: text, only: text, quick: flag, help: flag },
+    options: {
+      'data-dir': text,
+      out: text,
+      seeds: text,
+      only: text,
+      processes: text,
+      run: text, // a process of its own for one run: see processes.ts
+      quick: flag,
+      help: flag,
+    },
   });
-  const { out = 'runs/hinton', seeds, quick, help } = values;
+  const { out = 'runs/hinton', quick, help, run } = values;
   const plan = quick ? QUICK : FULL;
-  if (seeds !== undefined && !/^[1-9]\d?$/.test(seeds)) throw new Error(`--seeds: expected 1 to 99, got '${seeds}'`);
-  const chosen = seeds === undefined ? plan.seeds : Array.from(Array(Number(seeds)).keys());
+  const seeds = Array.from(Array(countOf('seeds', values.seeds, plan.seeds.length)).keys());
+  const processes = countOf('processes', values.processes, availableParallelism());
   const only = values.only?.split(',');
-  return { dataDir: values['data-dir'], only, out, quick, help, plan: { ...plan, seeds: chosen } };
+  return { dataDir: values['data-dir'], only, out, quick, help, run, processes, plan: { ...plan, seeds } };
+}
+
+function countOf(option: string, given: string | undefined, otherwise: number): number {
+  if (given === undefined) return otherwise;
+  if (/^[1-9]\d?$/.test(given)) return Number(given);
+  throw new Error(`--${option}: expected 1 to 99, got '${given}'`);
 }
 
 process.exitCode = await main(process.argv.slice(2));
