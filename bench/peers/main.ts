@@ -58,7 +58,8 @@ function commands(model: string, threads: number, { python, engine, peers }: Set
   };
   const kelvin = (name: string, task: string): Command => {
     const args = ['--import', 'tsx', here('kelvin.ts'), task];
-    return { name, command: process.execPath, args, env };
+    // Kelvin as it is built: what a user runs.
+    return { name, command: process.execPath, args, env: { ...env, TSX_TSCONFIG_PATH: here('tsconfig.json') } };
   };
   const peer = (name: string, [script, ...args]: string[]): Command => {
     return { name, command: python, args: [here(script as string), ...args], env };

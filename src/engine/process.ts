@@ -8,6 +8,7 @@ export function prepareProcess(): void {
   legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
   legacy.isArray ??= Array.isArray;
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  process.env.TF_OVERRIDE_GLOBAL_THREADPOOL ??= '1'; // so that a small compiled step may have one thread
 }
 
 /** Runs `body` while tfjs keeps its advice and warnings to itself. */

@@ -11,7 +11,7 @@ import { type SharedNumbers, withNumbers } from './numbers.ts';
 import { type GradientsByName, type NameOf, Optimizer, type OptimizerState } from './optimizer.ts';
 import { checkDistinct, makeGroups, type OptionsSchema, type ParamGroup } from './param-groups.ts';
 import { groupStates, type ParamState, readState } from './state.ts';
-import type { Scalars, UpdateRule } from './update-rule.ts';
+import type { Scalars, StepNumbers, UpdateRule } from './update-rule.ts';
 
 /** What makes an optimizer: its name, its options and its rule. */
 export interface OptimizerDefinition<G extends ParamGroup> {
@@ -30,6 +30,8 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
   readonly #shared: object;
   readonly #states = new Map<tf.Variable, ParamState>();
   readonly #sources = new WeakMap<tf.Variable, NumberSource>();
+  /** What the numbers of a group were last computed of, and what becomes of it: a counted step takes it over. */
+  #computed: { readonly group: G; readonly from: Scalars; readonly to: Scalars } | undefined;
 
   protected constructor(definition: OptimizerDefinition<G>, params: unknown, options: object) {
     const schema = withConstraints(definition.schema);
@@ -132,13 +134,12 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
   countStep(params: readonly tf.Variable[]): void {
     const stepped = new Set(params);
     for (const group of this.paramGroups) {
-      let last: { readonly from: Scalars; readonly to: Scalars } | undefined;
       for (const param of group.params) {
         const state = this.#states.get(param);
         if (state === undefined || !stepped.has(param)) continue;
         const { scalars } = state;
-        if (last?.from !== scalars) last = { from: scalars, to: this.#definition.rule.numbers(group, scalars).scalars };
-        this.#states.set(param, { ...state, scalars: last.to });
+        if (this.#computed?.group !== group || this.#computed.from !== scalars) this.#numbers(group, scalars);
+        this.#states.set(param, { slots: state.slots, scalars: (this.#computed as { to: Scalars }).to });
       }
     }
     this.stepCount += 1;
@@ -167,10 +168,15 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
   #sourceOf(group: G, param: tf.Variable): NumberSource {
     const known = this.#sources.get(param);
     if (known) return known;
-    const { numbers } = this.#definition.rule;
-    const source = { values: () => numbers(group, this.#states.get(param)?.scalars ?? NO_SCALARS).values };
+    const source = { values: () => this.#numbers(group, this.#states.get(param)?.scalars ?? NO_SCALARS) };
     this.#sources.set(param, source);
     return source;
+  }
+
+  #numbers(group: G, from: Scalars): StepNumbers['values'] {
+    const { values, scalars: to } = this.#definition.rule.numbers(group, from);
+    this.#computed = { group, from, to };
+    return values;
   }
 
   #checkGroups(groups: readonly G[]): void {

@@ -127,7 +127,7 @@ async function evaluateSource(
       await hooks.fire(`${kind}BatchStart`, batch, batchIdx, dataloaderIdx);
       const step = (): unknown =>
         runStep(session, stepName, () => module[stepName]?.(batch as never, batchIdx, dataloaderIdx));
-      const evaluated = { name: stepName as LogHook, batch, batchIdx, dataloaderIdx };
+      const evaluated = { name: stepName as LogHook, count: source.count, batch, batchIdx, dataloaderIdx };
       output = session.compiled === undefined ? step() : session.compiled.evaluation.step(evaluated, step);
       await hooks.fire(`${kind}BatchEnd`, output, batch, batchIdx, dataloaderIdx);
       const row = kind === 'validation' ? progress.validationBatches : stamp;

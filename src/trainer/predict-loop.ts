@@ -44,8 +44,10 @@ async function predictSource(
     let output: unknown;
     try {
       await hooks.fire('predictBatchStart', batch, batchIdx, dataloaderIdx);
-      const step = (): unknown => module.predictStep(batch as never, batchIdx, dataloaderIdx);
-      output = runStep(session, 'predictStep', step);
+      const step = (): unknown =>
+        runStep(session, 'predictStep', () => module.predictStep(batch as never, batchIdx, dataloaderIdx));
+      const evaluated = { name: 'predictStep', count: source.count, batch, batchIdx, dataloaderIdx } as const;
+      output = session.compiled === undefined ? step() : session.compiled.evaluation.step(evaluated, step);
       await hooks.fire('predictBatchEnd', output, batch, batchIdx, dataloaderIdx);
       kept?.push(output);
       if (kept !== undefined) output = undefined;

@@ -15,6 +15,7 @@ import type { Watchable } from '../module/metric-names.ts';
 import { addDefaultCallbacks } from './attach-callbacks.ts';
 import { checkFit, type ScratchTrainer } from './check.ts';
 import type { CheckReport } from './check-report.ts';
+import { compiledTraining } from './compile/compiled-training.ts';
 import { requestEvaluationLoaders } from './data-request.ts';
 import { defaultLogger } from './default-logger.ts';
 import { makeProfiler } from './default-profiler.ts';
@@ -218,6 +219,7 @@ export class Trainer<const C extends Callbacks = Callbacks> extends TrainerState
     await configureOnce(session.module);
     await loadWeights(session, this.core.callbacks, session.data.ckptPath, this.logDir);
     await requestEvaluationLoaders(session);
+    session.compiled = compiledTraining(session);
   }
 
   #run<T, B>(

@@ -1,7 +1,9 @@
 /** Compiles tfjs-node's addon against the TensorFlow that came in the wheel. */
 import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { BackendError } from '../../core/errors.ts';
+import { CONFIG_FILE } from '../compile/tensorflow/session-config.ts';
 import { fetchPackage } from './fetch.ts';
 import { addonOf } from './layout.ts';
 import { NODE_HEADERS } from './pins.ts';
@@ -30,6 +32,7 @@ export function wantedOfTensorFlow(name: string): string | undefined {
 export async function buildAddon(folder: string, compiler: string, further: readonly string[] = []): Promise<void> {
   const libraries = join(folder, 'tensorflow');
   const sources = join(folder, 'tfjs-node', 'binding');
+  await configureSessions(join(sources, 'tfjs_backend.cc'));
   const args = [
     '-O2',
     '-std=c++17',
@@ -54,6 +57,28 @@ export async function buildAddon(folder: string, compiler: string, further: read
     code: 'native-build',
     help: 'try another compiler by the environment variable CXX (GCC 9 or later is known to do)',
   });
+}
+
+/** Where tfjs-node loads a SavedModel, and what is added there. */
+const LOADED =
+  '  TF_Graph *graph = TF_NewGraph();\n\n  TF_Buffer *metagraph = TF_NewBuffer();\n\n  TF_AutoStatus tf_status;\n';
+const CONFIGURED = `
+  // A session is configured by a serialized ConfigProto beside its model.
+  std::ifstream config_file(export_dir_string + "/${CONFIG_FILE}", std::ios::binary);
+  if (config_file) {
+    std::stringstream config;
+    config << config_file.rdbuf();
+    TF_SetConfig(session_options, config.str().data(), config.str().size(), tf_status.status);
+  }
+`;
+
+/** Has the addon look for a session's configuration, which tfjs-node has no way to give. */
+async function configureSessions(path: string): Promise<void> {
+  const source = await readFile(path, 'utf8');
+  if (source.split(LOADED).length !== 2)
+    throw new BackendError("tfjs-node's sources are not those that Kelvin knows", { code: 'native-build' });
+  const includes = '#include <fstream>\n#include <sstream>\n';
+  await writeFile(path, includes + source.replace(LOADED, LOADED + CONFIGURED));
 }
 
 /** Node's own headers, or npm's copy of them for a Node that came without. */

@@ -1,6 +1,6 @@
 /**
- * Validation steps within a fit, compiled as training steps are: the first two batches of a kind run eagerly and are
- * recorded. A step that cannot be compiled runs eagerly, and is named once.
+ * Steps of validation, test and prediction, compiled as training steps are: the first two batches of a kind run eagerly
+ * and are recorded. A step that cannot be compiled runs eagerly, and is named once.
  */
 import type { LogHook } from '../../core/hooks.ts';
 import { globalRandom } from '../../core/seed.ts';
@@ -17,9 +17,14 @@ import { placesOf } from './places.ts';
 import type { StepCache } from './step-cache.ts';
 import { StepRecording } from './step-recording.ts';
 
+/** An evaluation outside of `fit` with fewer batches is over before compiling pays. */
+const WORTH_COMPILING = 16;
+
 /** Which step of which loader is evaluated on which batch. */
 export interface Evaluated {
   readonly name: LogHook;
+  /** How many batches the loader has. */
+  readonly count: number;
   readonly batch: unknown;
   readonly batchIdx: number;
   readonly dataloaderIdx: number;
@@ -43,8 +48,8 @@ export class CompiledEvaluation {
   }
 
   /** Evaluates a batch. The output's tensors belong to the caller. */
-  step({ name, batch, batchIdx, dataloaderIdx }: Evaluated, eagerly: () => unknown): unknown {
-    if (this.#givenUp) return eagerly();
+  step({ name, count, batch, batchIdx, dataloaderIdx }: Evaluated, eagerly: () => unknown): unknown {
+    if (this.#givenUp || (this.#host.session.stage !== 'fit' && count < WORTH_COMPILING)) return eagerly();
     const { tensors, signature } = partsOf(batch);
     const cache = this.#host.cacheOf(`${name} ${dataloaderIdx} ${signature}`);
     if (cache === undefined) return eagerly();

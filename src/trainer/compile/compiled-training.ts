@@ -38,16 +38,19 @@ export type CompiledState = Readonly<Record<string, StepCacheState>>;
 export type CompileOption = 'auto' | boolean;
 
 /**
- * Compiled steps for a session, where the option and the engine allow them.
+ * Compiled steps for a session, where the option and the engine allow them. Evaluation on its own has those of
+ * evaluation, which run eagerly where they cannot be compiled.
  *
- * @throws ConfigError `not-compiled` with `true` on an engine that compiles nothing, or a module that cannot be compiled
+ * @throws ConfigError `not-compiled` in `fit` with `true` on an engine that compiles nothing
  */
 export function compiledTraining(session: Session): CompiledTraining | undefined {
-  const { compile, detectAnomaly } = session.options;
+  const { stage, options } = session;
+  const { compile, detectAnomaly } = options;
   if (compile === false || detectAnomaly) return undefined;
   const emitter = emitterHere();
   if (emitter !== undefined) return new CompiledTraining(session, emitter, compile);
-  if (compile === true) throw notCompiled(`the engine '${currentEngine()?.name}' has no compiled steps`);
+  if (compile === true && stage === 'fit')
+    throw notCompiled(`the engine '${currentEngine()?.name}' has no compiled steps`);
   return undefined;
 }
 
@@ -175,11 +178,10 @@ export class CompiledTraining {
     window.clear();
     session.windowBatch = 0;
     progress.closedWindows++;
-    const updated = new Set(cache.updated);
     for (const { optimizer } of session.optimization.all) {
       if (!(optimizer instanceof RuleOptimizer)) continue;
       const params = optimizer.paramGroups.flatMap((group) => group.params as tf.Variable[]);
-      optimizer.countStep(params.filter((param) => updated.has(placeName(param))));
+      optimizer.countStep(params.filter((param) => cache.updated.has(placeName(param))));
     }
     progress.optimizerStep++;
     return output;

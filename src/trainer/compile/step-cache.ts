@@ -2,6 +2,7 @@
  * One way that a step can go: its recordings, and what was compiled of them. It is recorded twice; when a setting such as
  * the temperature changes it is recorded once more, and the numbers that differ are fed from then on.
  */
+import { isDeepStrictEqual } from 'node:util';
 import * as tf from '../../core/tf.ts';
 import {
   type Emitter,
@@ -43,8 +44,8 @@ const MOST_RECORDINGS = 6;
 
 export class StepCache {
   plan: StepPlan | undefined;
-  /** The states that the step updates. */
-  updated: readonly string[] = [];
+  /** The names of the states that the step updates. */
+  updated: ReadonlySet<string> = new Set();
   #guards: Guards | undefined;
   #last: Observation | undefined;
   #program: Program | undefined;
@@ -93,11 +94,12 @@ export class StepCache {
     this.#tuned.open = retuning;
     const result = graphOf(before.step, step, readCaptured, this.#tuned);
     if ('obstacle' in result) return result.obstacle;
-    const changedLog = differentLog(before.logs, seen.logs, retuning);
-    if ('differs' in result || changedLog !== undefined) {
+    const changed =
+      differentLog(before.logs, seen.logs, retuning) ?? differentOutput(before.output, seen.output, retuning);
+    if ('differs' in result || changed !== undefined) {
       this.#drop();
       this.#recordings++;
-      const what = 'differs' in result ? result.differs : (changedLog as Obstacle);
+      const what = 'differs' in result ? result.differs : (changed as Obstacle);
       return this.#recordings < MOST_RECORDINGS ? undefined : what;
     }
     this.#recordings = 0;
@@ -108,7 +110,7 @@ export class StepCache {
     const emitted = emitter.emit({ graph, places: seen.places, draws: seen.draws, finite });
     if ('obstacle' in emitted) return emitted.obstacle;
     this.#drop();
-    this.updated = [...graph.updates.keys()];
+    this.updated = new Set(graph.updates.keys());
     return this.#use(seen, emitted.program);
   }
 
@@ -157,4 +159,10 @@ function differentLog(
   const index = after.findIndex(({ value }, i) => typeof value === 'number' && !Object.is(value, before[i]?.value));
   if (index === -1 || retuning) return undefined;
   return { what: `it logs a number as '${after[index]?.name}' that changes from step to step`, at: undefined };
+}
+
+/** Nor are values that are no tensors and that the step gives back. */
+function differentOutput(before: Template, after: Template, retuning: boolean): Obstacle | undefined {
+  if (retuning || isDeepStrictEqual(before.value, after.value)) return undefined;
+  return { what: 'it gives back a value that changes from step to step and is no tensor', at: undefined };
 }

@@ -3,7 +3,8 @@ import { sameShape } from '../graph.ts';
 import type { Rule } from '../simplify.ts';
 
 /** Identity, casts to the dtype that is there, reshapes of reshapes, tiles that repeat nothing or single elements. */
-export const shapes: Rule = ({ op, outputs: [out] }, { x }, build) => {
+export const shapes: Rule = ({ op, outputs: [out] }, inputs, build) => {
+  const x = inputs.x ?? inputs.input; // as tfjs calls what ExpandDims reshapes
   if (x === undefined || out === undefined) return undefined;
   switch (op) {
     case 'Identity':

@@ -76,6 +76,22 @@ export const ARRAY_LOWERINGS: Readonly<Record<string, Lower>> = {
     ];
   },
 
+  StridedSlice: ({ graph, node, input }) => {
+    const { begin, end, strides } = node.attrs as Record<string, readonly number[]>;
+    const mask = (name: string) => ({ i: (node.attrs[name] as number | undefined) ?? 0 });
+    const attrs = {
+      ...typed(source(node)),
+      Index: int32,
+      begin_mask: mask('beginMask'),
+      end_mask: mask('endMask'),
+      ellipsis_mask: mask('ellipsisMask'),
+      new_axis_mask: mask('newAxisMask'),
+      shrink_axis_mask: mask('shrinkAxisMask'),
+    };
+    const vectors = [begin, end, strides].map((vector) => graph.ints(vector as readonly number[]));
+    return [graph.node('StridedSlice', [input('x'), ...vectors], attrs)];
+  },
+
   PadV2: ({ graph, node, input }) => {
     const x = source(node);
     const paddings = graph.constant('int32', [x.shape.length, 2], attr<number[][]>(node, 'paddings').flat());
@@ -144,6 +160,13 @@ export const ARRAY_LOWERINGS: Readonly<Record<string, Lower>> = {
   Fill: ({ graph, node }) => {
     const [out] = node.outputs as readonly [Value];
     return [graph.constant(out.dtype, out.shape, [attr(node, 'value')])];
+  },
+
+  Range: ({ graph, node }) => {
+    const [out] = node.outputs as readonly [Value];
+    const { start, step } = node.attrs as Record<'start' | 'step', number>;
+    const values = Array.from({ length: out.shape[0] as number }, (_, i) => start + i * step);
+    return [graph.constant(out.dtype, out.shape, values)];
   },
 
   Einsum: (at) => {

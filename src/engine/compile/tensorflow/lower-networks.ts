@@ -76,6 +76,15 @@ const pool =
     return attrs && [at.graph.node(op, inputs(at), attrs)];
   };
 
+/** Maximum pools take padding in numbers as convolutions do. */
+const maxPool =
+  (op: 'MaxPool' | 'MaxPoolGrad', names: readonly string[]): Lower =>
+  (at) => {
+    const attrs = pooling({ ...at.node, attrs: { ...at.node.attrs, pad: 'valid' } });
+    const padding = paddingOf(at.node.attrs.pad);
+    return attrs && padding && [at.graph.node(op, names.map(at.input), { ...attrs, ...padding })];
+  };
+
 export const NETWORK_LOWERINGS: Readonly<Record<string, Lower>> = {
   MatMul: product('MatMul', 'transpose_a', 'transpose_b'),
   BatchMatMul: product('BatchMatMulV2', 'adj_x', 'adj_y'),
@@ -100,8 +109,8 @@ export const NETWORK_LOWERINGS: Readonly<Record<string, Lower>> = {
     at.input('dy'),
   ]),
 
-  MaxPool: pool('MaxPool', ({ input }) => [input('x')]),
-  MaxPoolGrad: pool('MaxPoolGrad', ({ input }) => [input('input'), input('output'), input('dy')]),
+  MaxPool: maxPool('MaxPool', ['x']),
+  MaxPoolGrad: maxPool('MaxPoolGrad', ['input', 'output', 'dy']),
   AvgPool: pool('AvgPool', ({ input }) => [input('x')]),
   AvgPoolGrad: pool('AvgPoolGrad', (at) => [shapeOf(at), at.input('dy')]),
 

@@ -3,6 +3,7 @@ import type { GraphNode, Value } from '../graph.ts';
 import { ARRAY_LOWERINGS } from './lower-arrays.ts';
 import { NETWORK_LOWERINGS } from './lower-networks.ts';
 import { UPDATE_LOWERINGS } from './lower-updates.ts';
+import { VOLUME_LOWERINGS } from './lower-volumes.ts';
 import { type GraphWriter, typed } from './writer.ts';
 
 /** What a lowering works with: where inputs come from, and the graph that is written. */
@@ -123,6 +124,7 @@ const LOWERINGS: Readonly<Record<string, Lower>> = {
   ...each(Object.fromEntries(LOGICAL.map((name) => [name, name])), logical),
   ...ARRAY_LOWERINGS,
   ...NETWORK_LOWERINGS,
+  ...VOLUME_LOWERINGS,
   ...UPDATE_LOWERINGS,
 };
 

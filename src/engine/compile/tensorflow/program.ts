@@ -4,10 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BackendError, messageOf } from '../../../core/errors.ts';
 import type * as tf from '../../../core/tf.ts';
-import { type Emitter, NonFiniteStep, type Place, type Program, type StepValues } from '../program.ts';
+import {
+  type EmitOptions,
+  type Emitter,
+  NonFiniteStep,
+  type Place,
+  type Program,
+  type StepValues,
+} from '../program.ts';
 import type { NodeBackend } from './backend.ts';
 import { emit, type Layout, NOT_FINITE, NUMBERS, SEEDS, type StateLayout } from './emit.ts';
 import { type Keeper, LentState } from './lent.ts';
+import { CONFIG_FILE, sessionConfig } from './session-config.ts';
 
 /** The emitter of a native TensorFlow backend. Programs of one emitter hand states on to one another. */
 export function tensorFlowEmitter(backend: NodeBackend): Emitter {
@@ -23,7 +31,7 @@ export function tensorFlowEmitter(backend: NodeBackend): Emitter {
       if ('obstacle' in result) return result;
       const { layout } = result;
       const own = layout.states.map(({ name }) => stateOf(options.places.get(name) as Place));
-      return { program: new TensorFlowProgram(backend, layout, own, options.draws) };
+      return { program: new TensorFlowProgram(backend, layout, own, options) };
     },
   };
 }
@@ -39,12 +47,12 @@ class TensorFlowProgram implements Program, Keeper {
   readonly #numbers: Float32Array;
   readonly #draws: number;
 
-  constructor(backend: NodeBackend, layout: Layout, states: readonly LentState[], draws: number) {
+  constructor(backend: NodeBackend, layout: Layout, states: readonly LentState[], { graph, draws }: EmitOptions) {
     this.#backend = backend;
     this.#layout = layout;
     this.#states = states;
     this.#places = new Map(states.map((state, i) => [state, layout.states[i] as StateLayout]));
-    this.#session = load(backend, layout.model);
+    this.#session = load(backend, layout.model, sessionConfig(graph));
     const feeds = layout.inputs.map(({ feed }) => feed);
     if (layout.numbers.length > 0) feeds.push(`${NUMBERS}:0`);
     if (layout.seeded) feeds.push(`${SEEDS}:0`);
@@ -122,10 +130,11 @@ class TensorFlowProgram implements Program, Keeper {
 }
 
 /** The addon reads a SavedModel from a directory only. */
-function load({ binding }: NodeBackend, model: Uint8Array): number {
+function load({ binding }: NodeBackend, model: Uint8Array, config: Uint8Array | undefined): number {
   const directory = mkdtempSync(join(tmpdir(), 'kelvin-step-'));
   try {
     writeFileSync(join(directory, 'saved_model.pb'), model);
+    if (config !== undefined) writeFileSync(join(directory, CONFIG_FILE), config);
     return binding.loadSavedModel(`${directory}/`, 'serve');
   } catch (error) {
     throw new BackendError('TensorFlow does not take the graph of the compiled step', {
