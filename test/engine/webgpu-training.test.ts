@@ -42,7 +42,9 @@ describe.skipIf(!here)(`training on WebGPU${why}`, () => {
   async function run(network: () => tf.LayersModel, { engine, save, ckptPath, maxSteps = 10 }: Run) {
     const restore = seedEverything(5);
     await startEngine({ engine });
-    const module = new ImageClassificationModel({ encoder: network(), head: 'none', classes: 10, learningRate: 0.01 });
+    // A schedule would be as long as the run, and so another one in the run that is cut short.
+    const settings = { head: 'none', classes: 10, learningRate: 0.01, lrSchedule: 'constant' } as const;
+    const module = new ImageClassificationModel({ encoder: network(), ...settings });
     const trainer = new Trainer({ engine, maxSteps, barebones: true, gradientClipVal: 1, handleSignals: false });
     const losses: number[] = [];
     trainer.on('trainBatchEnd', ({ loss }) => losses.push(loss?.dataSync()[0] as number));
