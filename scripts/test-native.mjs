@@ -38,6 +38,8 @@ try {
       ...engines.map((name) => `engine/${name}`),
       'trainer/compile/compiled',
       'trainer/compile/compiled-run',
+      'trainer/compile/compiled-evaluation',
+      'trainer/compile/lowerings',
     ];
     const files = names.map((name) => `test/${name}.test.ts`).filter((file) => existsSync(file));
     const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...files], {
