@@ -44,7 +44,8 @@ test.for([5, 6, 8, 11])('resumed after batch %i it gives the same weights', asyn
 });
 
 test('wrong schedules and a trainer that accumulates itself are refused', async () => {
-  const expected = 'expected an object from epochs, at least 0, to counts of batches, at least 1: `{ 0: 1, 4: 2 }`';
+  const expected =
+    "expected an object from epochs, such as 4, '4ep' or '0.5dur', to counts of batches, at least 1: `{ 0: 1, '4ep': 2 }`";
   for (const wrong of [{}, { [-1]: 2 }, { 0: 0 }, { 0: 1.5 }, undefined]) {
     expect(() => new GradientAccumulationScheduler(wrong as never)).toThrow(expected);
   }

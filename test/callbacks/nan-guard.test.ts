@@ -86,6 +86,6 @@ test('a sound run passes, twice, and leaks nothing', async () => {
 
 test('wrong options', () => {
   expect(() => new NaNGuard({ everyNSteps: 0 })).toThrow(
-    'NaNGuard: option `everyNSteps`: expected a whole number of at least 1, got 0 (number).',
+    "NaNGuard: option `everyNSteps`: expected a whole number of at least 1, or with its unit, such as '3st', got 0 (number).",
   );
 });

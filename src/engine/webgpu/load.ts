@@ -125,8 +125,10 @@ async function open(packages: Packages, gpu: GPU): Promise<tf.KernelBackend> {
 
 function whyNotImported(cause: unknown): LoadResult {
   const message = messageOf(cause);
-  const absent = (cause as { code?: unknown } | null)?.code === 'ERR_MODULE_NOT_FOUND';
-  const missing = [BACKEND, DAWN].find((name) => absent && message.includes(`'${name}'`));
+  // Vite puts a module of its own in the place of an optional peer that is not there.
+  const absent =
+    (cause as { code?: unknown } | null)?.code === 'ERR_MODULE_NOT_FOUND' || message.startsWith('Could not resolve');
+  const missing = [BACKEND, DAWN].find((name) => absent && (message.match(/['"](.*?)['"]/)?.[1] ?? '') === name);
   if (missing === undefined) {
     const reason = `its packages could not be loaded (${message.split('\n', 1)[0]})`;
     return { loaded: false, reason, remedy: 'mend what the message names, or run without this engine', cause };
