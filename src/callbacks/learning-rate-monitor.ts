@@ -13,22 +13,26 @@ export interface LearningRateMonitorOptions {
   loggingInterval?: 'step' | 'epoch' | undefined;
   /** Log the momentum, too, or the first beta of Adam and its kin: `lr-SGD-momentum`. Default `false`. */
   logMomentum?: boolean | undefined;
+  /** Log the weight decay, too, where the optimizer has one: `lr-AdamW-weight_decay`. Default `false`. */
+  logWeightDecay?: boolean | undefined;
 }
 
 const schema = z.strictObject({
   loggingInterval: oneOf('step', 'epoch').optional(),
   logMomentum: flag().default(false),
+  logWeightDecay: flag().optional(),
 });
 
 /** What parameter groups have beside the rate, where the optimizer has it. */
 interface GroupExtras {
   readonly momentum?: number | undefined;
   readonly betas?: readonly [number, number] | undefined;
+  readonly weightDecay?: number | undefined;
 }
 
 /**
  * Logs the learning rate of each parameter group as `lr-Adam`, with several groups `lr-Adam/pg1`, `lr-Adam/pg2`; a
- * scheduler with a `name` gives that name. The row carries the rate that the coming step uses. Its x value is the count
+ * scheduler with a `name` gives that name. They are metrics that other callbacks can watch. The row carries the rate that the coming step uses. Its x value is the count
  * of batches that closed an accumulation window, as for training rows; there is one row per window.
  *
  * @throws ConfigError `no-logger` at the start of training when the trainer has no logger; in a dev run it is idle
@@ -98,11 +102,14 @@ export class LearningRateMonitor implements Callback {
 
   #row(trainer: TrainerView): Record<string, number> {
     const row: Record<string, number> = { ...trainer.learningRates };
-    if (!this.#options.logMomentum) return row;
+    const { logMomentum, logWeightDecay } = this.#options;
+    if (!logMomentum && !logWeightDecay) return row;
     const groups = trainer.optimizers.flatMap(({ paramGroups }) => paramGroups as readonly GroupExtras[]);
     Object.keys(row).forEach((name, i) => {
-      const momentum = groups[i]?.momentum ?? groups[i]?.betas?.[0];
-      if (momentum !== undefined) row[`${name}-momentum`] = momentum;
+      const { momentum, betas, weightDecay } = groups[i] ?? {};
+      const inertia = momentum ?? betas?.[0];
+      if (logMomentum && inertia !== undefined) row[`${name}-momentum`] = inertia;
+      if (logWeightDecay && weightDecay !== undefined) row[`${name}-weight_decay`] = weightDecay;
     });
     return row;
   }

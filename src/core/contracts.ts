@@ -193,7 +193,10 @@ export interface TrainerView {
   readonly tools: TrainerTools;
   /** Writes a checkpoint of everything, whole or not at all. */
   saveCheckpoint(path: string, options?: { weightsOnly?: boolean | undefined }): Promise<void>;
-  /** Writes rows of metrics to the loggers, past `log()`: for callbacks that have an x value of their own. */
+  /**
+   * Writes rows of metrics to the loggers, past `log()`: for callbacks that have an x value of their own. They are among
+   * the `callbackMetrics` from then on.
+   */
   logMetrics(metrics: Metrics, step: number): void;
 }
 

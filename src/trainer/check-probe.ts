@@ -19,6 +19,13 @@ import type { ResolvedTrainerOptions } from './options.ts';
 import type { Session } from './session.ts';
 import { plannedValidations } from './validation-schedule.ts';
 
+/** Variables with the values that they had. */
+export type Weights = (readonly [variable: tf.Variable, value: SavedTensor])[];
+
+/** The weights of a module as they are. */
+export const weightsOf = (module: Pick<ModuleView, 'namedVariables'>): Weights =>
+  [...module.namedVariables().values()].map((variable) => [variable, toHost(variable)]);
+
 type Plan = Pick<CheckReport, 'steps' | 'epochs' | 'validations' | 'schedulers'>;
 
 export class CheckProbe implements Callback {
@@ -32,7 +39,7 @@ export class CheckProbe implements Callback {
   /** Metrics that schedulers watch. */
   monitors: { readonly owner: string; readonly monitor: string; readonly strict: boolean }[] = [];
   /** The weights before anything was trained. */
-  weights: (readonly [variable: tf.Variable, value: SavedTensor])[] = [];
+  weights: Weights = [];
   plan: Plan = { steps: 0, epochs: 0, validations: 0, schedulers: [] };
   stepped = false;
   /** Puts the loaders that the run has asked for back to where they were. */
@@ -48,7 +55,7 @@ export class CheckProbe implements Callback {
   }
 
   onFitStart(trainer: TrainerView, module: ModuleView): void {
-    this.weights = [...module.namedVariables().values()].map((variable) => [variable, toHost(variable)]);
+    this.weights = weightsOf(module);
     const { optimization, train, val } = this.#session();
     const loaders = [train, ...val].flatMap((source) => loadersIn(source?.loader));
     const oneShot = oneShotProblem(loaders);

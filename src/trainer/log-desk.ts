@@ -107,6 +107,11 @@ export class LogDesk {
     for (const logger of this.loggers) logger.logMetrics(withEpoch, ownStep ?? step);
   }
 
+  /** Makes what a callback has written past `log()` known to the other callbacks. */
+  offer(metrics: Metrics): void {
+    this.#past.callback = { ...this.#past.callback, ...metrics };
+  }
+
   /** What the loggers need to go on from here; what they hold is on disk afterwards. */
   loggerStates(): (JsonObject | null)[] {
     return this.loggers.map((logger) => logger.stateDict?.() ?? null);

@@ -95,6 +95,7 @@ export abstract class TrainerState implements TrainerView {
 
   logMetrics(metrics: Metrics, step: number): void {
     this.core.desk.writeAtStep(metrics, step);
+    this.core.desk.offer(metrics);
   }
 
   get stage(): RunStage | undefined {

@@ -1,5 +1,6 @@
 import {
   Adam,
+  LambdaCallback,
   LearningRateMonitor,
   type LearningRateMonitorOptions,
   LinearLR,
@@ -94,6 +95,22 @@ test('C13 groups have rates of their own, a scheduler may give the name, momentu
     return { optimizer, lrScheduler: { scheduler, name: 'rate' } };
   };
   expect(await rowsOf(named, { logMomentum: true }, flags)).toEqual([[0, { rate: 1, 'rate-momentum': 0.9 }]]);
+});
+
+test('C13 the weight decay is there when asked for, where the optimizer has one', async () => {
+  const decaying = (module: BoringModule) => new SGD(module.parameters(), { lr: 1, weightDecay: 0.25 });
+  expect(await rowsOf(decaying, { logWeightDecay: true }, { maxEpochs: 1 })).toEqual([
+    [0, { 'lr-SGD': 1, 'lr-SGD-weight_decay': 0.25 }],
+  ]);
+});
+
+test('C13 other callbacks can watch the rates', async () => {
+  const rates: (number | undefined)[] = [];
+  const watch = new LambdaCallback({
+    onTrainEpochEnd: (trainer) => void rates.push(trainer.callbackMetrics['lr-SGD']),
+  });
+  await rowsOf(halving('epoch'), {}, { callbacks: [new LearningRateMonitor(), watch] });
+  expect(rates).toEqual([1, 0.5]);
 });
 
 test('one monitor serves two fits', async () => {

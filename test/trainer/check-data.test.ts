@@ -1,4 +1,7 @@
 /** `trainer.check` with combined loaders, a module's own loaders and data modules; and monitors that callbacks log. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import {
   type Callback,
   CombinedLoader,
@@ -183,4 +186,22 @@ test('a monitor that nobody can log is an error, one that a callback may log a w
     'warning: EarlyStopping watches `spede`, which the module does not log; if LambdaCallback does, ' +
       "have it say so: `metricNames = ['spede']`",
   ]);
+});
+
+test('with a checkpoint to go on from, the module keeps the weights that it had', async () => {
+  await expectNoLeak(async () => {
+    const ckptPath = join(mkdtempSync(join(tmpdir(), 'kelvin-check-')), 'one.ckpt');
+    const [saved, module] = [new BoringModule(), new BoringModule()];
+    const trainer = new Trainer({ ...flags, maxEpochs: 1 });
+    await trainer.fit(saved, boringLoader(2));
+    await trainer.saveCheckpoint(ckptPath);
+    const values = () => module.parameters().map((weight) => [...weight.dataSync()]);
+    const before = values();
+    const report = await new Trainer(flags).check(module, { train: boringLoader(2), ckptPath }, silent);
+    expect(report.problems).toEqual([]);
+    expect(values()).toEqual(before);
+    rmSync(dirname(ckptPath), { recursive: true });
+    saved.dispose();
+    module.dispose();
+  });
 });
