@@ -13,7 +13,7 @@ import { fitLoop } from './fit-loop.ts';
 import type { ResolvedData } from './inputs.ts';
 import { refuseAutomaticFlags } from './manual-step.ts';
 import { Optimization } from './optimization.ts';
-import { goOnFrom } from './pause.ts';
+import { goOnFrom, pauseOf } from './pause.ts';
 import { resolveCheckpoint } from './resume.ts';
 import type { Session } from './session.ts';
 import { listenForSignals } from './signals.ts';
@@ -71,7 +71,7 @@ export async function runFit(
       session.compiled = compiledTraining(session);
       session.startClock();
       await fitLoop(session);
-    }
+    } else if (progress.epochBatch > 0) endAgain(session);
     await hooks.fire('fitEnd');
   } finally {
     stopListening();
@@ -80,6 +80,15 @@ export async function runFit(
   }
   const { epoch, optimizerStep, globalBatch } = progress;
   return { epochs: epoch, steps: optimizerStep, batches: globalBatch, metrics: desk.callbackMetrics };
+}
+
+/** Gone on from a place after an epoch that was broken off, with nothing to be done: that epoch is over, as it was before. */
+function endAgain(session: Session): void {
+  session.closeEpoch({ complete: false });
+  session.epochRowWritten = true;
+  session.pause = pauseOf(session);
+  session.desk.books.train.clear();
+  session.beginNextEpoch({ complete: false });
 }
 
 function anomalyWatch({ module, hooks, progress }: Session): AnomalyWatch {

@@ -112,6 +112,17 @@ test.for([4, 6])(
   },
 );
 
+test('a run that was killed when an epoch had been broken off, with nothing left to do, ends as it would have', async () => {
+  const options = { maxSteps: 6, valCheckInterval: 2 };
+  const expected = await run(freshDirectory(), options);
+  expect(expected.epochs).toBe(2);
+  const directory = freshDirectory();
+  const path = join(directory, 'here.ckpt');
+  const save = once('onTrainEpochEnd', 6, (trainer) => trainer.saveCheckpoint(path));
+  await run(directory, { ...options, extra: [save] });
+  expect(await run(directory, { ...options, ckptPath: path })).toEqual(expected);
+});
+
 test('D18 a run that was killed after early stopping had decided stops there, unless it is given more patience', async () => {
   const directory = freshDirectory();
   const attempt = async (patience: number, ckptPath?: string) => {
