@@ -4,6 +4,7 @@
  */
 import { share } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
+import { putBefore } from './layer-pass.ts';
 
 /** The two operations. What the forward one saves is handed to the backward one. */
 export interface BatchNormOperations {
@@ -42,28 +43,20 @@ interface LayerVariable {
   write(value: tf.Tensor): unknown;
 }
 
-type Call = (this: BatchNormLayer, inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }) => tf.Tensor;
-
 /**
  * Puts the operations before the layer's own pass, which is still taken where the input does not fit them.
  *
  * @returns what undoes it
  */
 export function replaceBatchNorm(operations: BatchNormOperations): () => void {
-  const [layer] = tf.serialization.SerializationMap.getMap().classNameMap.BatchNormalization ?? [];
-  if (layer === undefined) return () => {};
-  const prototype = layer.prototype as { call: Call };
-  const { call } = prototype;
-  prototype.call = function (inputs, kwargs) {
-    const x = Array.isArray(inputs) ? (inputs[0] as tf.Tensor) : inputs;
-    const isLast = this.axis === -1 || this.axis === x.rank - 1;
-    const fits = kwargs.training === true && isLast && x.rank >= 2 && x.size > 0 && x.dtype === 'float32';
-    if (!fits || operations.ready?.() === false) return call.call(this, inputs, kwargs);
-    return tf.tidy(() => normalize(this, x, operations));
-  };
-  return () => {
-    prototype.call = call;
-  };
+  return putBefore<BatchNormLayer>('BatchNormalization', {
+    fits({ axis }, x, training) {
+      const isLast = axis === -1 || axis === x.rank - 1;
+      const fits = training && isLast && x.rank >= 2 && x.size > 0 && x.dtype === 'float32';
+      return fits && operations.ready?.() !== false;
+    },
+    run: (layer, x) => normalize(layer, x, operations),
+  });
 }
 
 function normalize(layer: BatchNormLayer, x: tf.Tensor, { forward, backward }: BatchNormOperations): tf.Tensor {

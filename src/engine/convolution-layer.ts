@@ -4,6 +4,7 @@
  * computed as a convolution and a bias here, whose gradients are computed as they are needed.
  */
 import * as tf from '../core/tf.ts';
+import { putBefore } from './layer-pass.ts';
 
 /** What the layer has that is needed here. */
 interface ConvolutionLayer {
@@ -16,23 +17,19 @@ interface ConvolutionLayer {
   readonly activation: { getClassName(): string } | null;
 }
 
-type Call = (this: ConvolutionLayer, inputs: tf.Tensor | tf.Tensor[], kwargs: object) => tf.Tensor;
-
 let done = false;
 
 /** Puts this in the place of the fused pass of `conv2d` layers. A second call does nothing. */
 export function splitConvolutionLayers(): void {
-  const [layer] = tf.serialization.SerializationMap.getMap().classNameMap.Conv2D ?? [];
-  if (done || layer === undefined) return;
+  if (done) return;
   done = true;
-  const prototype = layer.prototype as { call: Call };
-  const { call } = prototype;
-  prototype.call = function (inputs, kwargs) {
-    const x = Array.isArray(inputs) ? (inputs[0] as tf.Tensor) : inputs;
-    const linear = (this.activation?.getClassName() ?? 'linear') === 'linear';
-    const fits = linear && x.rank === 4 && this.dataFormat === 'channelsLast' && tf.engine().isTapeOn();
-    return fits ? tf.tidy(() => convolve(this, x as tf.Tensor4D)) : call.call(this, inputs, kwargs);
-  };
+  putBefore<ConvolutionLayer>('Conv2D', {
+    fits({ activation, dataFormat }, { rank }) {
+      const linear = (activation?.getClassName() ?? 'linear') === 'linear';
+      return linear && rank === 4 && dataFormat === 'channelsLast' && tf.engine().isTapeOn();
+    },
+    run: (layer, x) => convolve(layer, x as tf.Tensor4D),
+  });
 }
 
 function convolve(layer: ConvolutionLayer, x: tf.Tensor4D): tf.Tensor {

@@ -4,6 +4,7 @@
  */
 import { hasFused, runFused } from '../core/fused.ts';
 import * as tf from '../core/tf.ts';
+import { putBefore } from './layer-pass.ts';
 
 /** What the layer has that is needed here. */
 interface LayerNormLayer {
@@ -13,23 +14,19 @@ interface LayerNormLayer {
   readonly beta: { read(): tf.Tensor } | null;
 }
 
-type Call = (this: LayerNormLayer, inputs: tf.Tensor | tf.Tensor[], kwargs: object) => tf.Tensor;
-
 let done = false;
 
 /** Puts the fused pass before the layer's own, which is still taken where it does not fit. A second call does nothing. */
 export function fuseLayerNormLayers(): void {
-  const [layer] = tf.serialization.SerializationMap.getMap().classNameMap.LayerNormalization ?? [];
-  if (done || layer === undefined) return;
+  if (done) return;
   done = true;
-  const prototype = layer.prototype as { call: Call };
-  const { call } = prototype;
-  prototype.call = function (inputs, kwargs) {
-    const x = Array.isArray(inputs) ? (inputs[0] as tf.Tensor) : inputs;
-    const overLast = this.axis.length === 1 && this.axis[0] === x.rank - 1;
-    const fits = overLast && x.size > 0 && x.dtype === 'float32' && hasFused('KelvinLayerNorm');
-    return fits ? tf.tidy(() => normalize(this, x)) : call.call(this, inputs, kwargs);
-  };
+  putBefore<LayerNormLayer>('LayerNormalization', {
+    fits({ axis }, x) {
+      const overLast = axis.length === 1 && axis[0] === x.rank - 1;
+      return overLast && x.size > 0 && x.dtype === 'float32' && hasFused('KelvinLayerNorm');
+    },
+    run: normalize,
+  });
 }
 
 function normalize({ gamma, beta, epsilon }: LayerNormLayer, x: tf.Tensor): tf.Tensor {
