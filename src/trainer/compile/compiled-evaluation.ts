@@ -11,11 +11,10 @@ import { AccumulationWindow } from '../accumulation.ts';
 import type { Session } from '../session.ts';
 import { partsOf } from './batch-shape.ts';
 import { runPlan, type StepPlan } from './compiled-step.ts';
-import { Guards } from './guards.ts';
-import { templateOf } from './output.ts';
+import { ObservedStep } from './observed-step.ts';
 import { placesOf } from './places.ts';
-import type { StepCache } from './step-cache.ts';
-import { StepRecording } from './step-recording.ts';
+import { MOST_REHEARSALS, type StepCache } from './step-cache.ts';
+import type { StepRecording } from './step-recording.ts';
 
 /** An evaluation outside of `fit` with fewer batches is over before compiling pays. */
 const WORTH_COMPILING = 16;
@@ -53,7 +52,7 @@ export class CompiledEvaluation {
     const { tensors, signature } = partsOf(batch);
     const cache = this.#host.cacheOf(`${name} ${dataloaderIdx} ${signature}`);
     if (cache === undefined) return eagerly();
-    for (let i = 0; i < 3 && !cache.ready && cache.awaitsRehearsal && !this.#givenUp; i++)
+    for (let i = 0; i < MOST_REHEARSALS && !cache.ready && cache.awaitsRehearsal && !this.#givenUp; i++)
       if (!this.#rehearse(cache, tensors, name, eagerly)) return eagerly();
     const { desk } = this.#host.session;
     if (cache.ready) return runPlan(cache.plan as StepPlan, tensors, { batchIdx, desk });
@@ -78,30 +77,17 @@ export class CompiledEvaluation {
 
   #record(cache: StepCache, tensors: ReadonlyMap<string, tf.Tensor>, name: LogHook, eagerly: () => unknown): unknown {
     const { session, emitter, observe } = this.#host;
-    const { module, progress } = session;
-    const places = placesOf([]);
-    const window = new AccumulationWindow();
-    const guards = Guards.of(module, [], undefined);
-    const recording = new StepRecording(tensors, places, window);
-    observe(recording);
+    const parts = { tensors, optimizers: [], places: placesOf([]), window: new AccumulationWindow() };
+    const observed = new ObservedStep(session, parts);
+    observe(observed.recording);
     let output: unknown;
     try {
-      output = recording.within(eagerly);
+      output = observed.recording.within(eagerly);
     } finally {
       observe(undefined);
-      recording.detach();
+      observed.recording.detach();
     }
-    const changed = guards.broken();
-    if (changed !== undefined) recording.refuse(`${changed} changes within the step`);
-    const seen = {
-      step: recording.finish(output, window),
-      logs: recording.logs,
-      output: templateOf(output),
-      places,
-      guards: recording.asksForEpoch ? Guards.of(module, [], () => progress.epoch) : guards,
-      draws: recording.draws,
-    };
-    const obstacle = cache.add(seen, emitter, undefined);
+    const obstacle = cache.add(observed.finish(output), emitter, undefined);
     if (obstacle !== undefined) {
       this.#givenUp = true;
       process.emitWarning(`\`${name}\` runs eagerly, not compiled: ${obstacleText(obstacle)}`);

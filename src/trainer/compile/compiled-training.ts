@@ -14,19 +14,16 @@ import type { Session } from '../session.ts';
 import { partsOf } from './batch-shape.ts';
 import { CompiledEvaluation } from './compiled-evaluation.ts';
 import { runPlan } from './compiled-step.ts';
-import { Guards } from './guards.ts';
-import { lossOutput, templateOf } from './output.ts';
+import { ObservedStep } from './observed-step.ts';
+import { lossOutput } from './output.ts';
 import { placeName, placesOf, sharedPlaces } from './places.ts';
 import { notCompiled, obstacleOf } from './refusals.ts';
 import { rememberStep } from './rollback.ts';
-import { StepCache, type StepCacheState } from './step-cache.ts';
-import { StepRecording } from './step-recording.ts';
+import { MOST_REHEARSALS, StepCache, type StepCacheState } from './step-cache.ts';
+import type { StepRecording } from './step-recording.ts';
 
 /** As many kinds of batches are compiled for; others run eagerly. */
 const MOST_STEPS = 32;
-
-/** A step that a setting has sent another way is recorded twice more. */
-const MOST_REHEARSALS = 3;
 
 /** What changes at more steps in a row is a value of the step and no setting. */
 const MOST_CHANGES = 6;
@@ -221,34 +218,23 @@ export class CompiledTraining {
     tensors: ReadonlyMap<string, tf.Tensor>,
     eagerly: () => Promise<StepOutput>,
   ): Promise<StepOutput> {
-    const { module, optimization, window, options, progress } = this.#session;
+    const { optimization, window, options } = this.#session;
     const optimizers = optimization.all.map(({ optimizer }) => optimizer);
     const places = placesOf(optimizers);
     if (sharedPlaces(places)) return eagerly();
-    const guards = Guards.of(module, optimizers, undefined);
-    const recording = new StepRecording(tensors, places, window);
-    this.#recording = recording;
+    const observed = new ObservedStep(this.#session, { tensors, optimizers, places, window });
+    this.#recording = observed.recording;
     let output: StepOutput;
     try {
       output = await eagerly();
     } finally {
       this.#recording = undefined;
-      recording.detach();
+      observed.recording.detach();
     }
+    if (output.loss === undefined) return output; // the batch was skipped
     try {
-      const changed = guards.broken();
-      if (changed !== undefined) recording.refuse(`${changed} changes within the step`);
-      if (output.loss === undefined) return output; // the batch was skipped
-      const epoch = recording.asksForEpoch ? () => progress.epoch : undefined;
-      const seen = {
-        step: recording.finish(output, window),
-        logs: recording.logs,
-        output: templateOf(output),
-        places,
-        guards: epoch === undefined ? guards : Guards.of(module, optimizers, epoch),
-        draws: recording.draws,
-      };
-      const obstacle = cache.add(seen, this.#emitter, options.terminateOnNaN ? lossOutput(output) : undefined);
+      const watched = options.terminateOnNaN ? lossOutput(output) : undefined;
+      const obstacle = cache.add(observed.finish(output), this.#emitter, watched);
       if (obstacle !== undefined) this.#giveUp(obstacleText(obstacle));
       return output;
     } catch (error) {

@@ -39,6 +39,9 @@ export interface StepCacheState {
   readonly tuned: readonly number[];
 }
 
+/** A step that a setting has sent another way is recorded twice more. */
+export const MOST_REHEARSALS = 3;
+
 /** After so many recordings in a row that did not agree, a step is given up. */
 const MOST_RECORDINGS = 6;
 
