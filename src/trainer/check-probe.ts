@@ -19,13 +19,6 @@ import type { ResolvedTrainerOptions } from './options.ts';
 import type { Session } from './session.ts';
 import { plannedValidations } from './validation-schedule.ts';
 
-/** Variables with the values that they had. */
-export type Weights = (readonly [variable: tf.Variable, value: SavedTensor])[];
-
-/** The weights of a module as they are. */
-export const weightsOf = (module: Pick<ModuleView, 'namedVariables'>): Weights =>
-  [...module.namedVariables().values()].map((variable) => [variable, toHost(variable)]);
-
 type Plan = Pick<CheckReport, 'steps' | 'epochs' | 'validations' | 'schedulers'>;
 
 export class CheckProbe implements Callback {
@@ -38,8 +31,8 @@ export class CheckProbe implements Callback {
   readonly optimized = new Set<tf.Variable>();
   /** Metrics that schedulers watch. */
   monitors: { readonly owner: string; readonly monitor: string; readonly strict: boolean }[] = [];
-  /** The weights before anything was trained. */
-  weights: Weights = [];
+  /** The weights before anything was trained, or loaded from a checkpoint. */
+  weights: readonly (readonly [variable: tf.Variable, value: SavedTensor])[] | undefined;
   plan: Plan = { steps: 0, epochs: 0, validations: 0, schedulers: [] };
   stepped = false;
   /** Puts the loaders that the run has asked for back to where they were. */
@@ -54,8 +47,12 @@ export class CheckProbe implements Callback {
     this.#session = session;
   }
 
+  onLoadCheckpoint(_trainer: TrainerView, module: ModuleView): void {
+    this.#rememberWeights(module);
+  }
+
   onFitStart(trainer: TrainerView, module: ModuleView): void {
-    this.weights = weightsOf(module);
+    this.#rememberWeights(module);
     const { optimization, train, val } = this.#session();
     const loaders = [train, ...val].flatMap((source) => loadersIn(source?.loader));
     const oneShot = oneShotProblem(loaders);
@@ -107,6 +104,10 @@ export class CheckProbe implements Callback {
 
   onTrainEpochEnd(): void {
     this.metrics.train.push(...Object.keys(this.#session().desk.books.train.callbackMetrics()));
+  }
+
+  #rememberWeights(module: ModuleView): void {
+    this.weights ??= [...module.namedVariables().values()].map((variable) => [variable, toHost(variable)]);
   }
 
   #note(name: string, batch: unknown, output: unknown): void {

@@ -10,7 +10,7 @@ import { rememberModes } from '../module/lifecycle.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import { arrangeCallbacks } from './attach-callbacks.ts';
 import { metricsOfCallbacks, missingMonitors } from './check-monitors.ts';
-import { CheckProbe, weightsOf } from './check-probe.ts';
+import { CheckProbe } from './check-probe.ts';
 import {
   forgottenProblem,
   loadersIn,
@@ -73,14 +73,13 @@ async function tryOut(
   module: LightningModule<never>,
 ): Promise<CheckProblem | undefined> {
   const restoreModes = rememberModes(module);
-  const before = weightsOf(module); // a checkpoint that is gone on from changes them before the probe sees them
   try {
     await withIsolatedRandom(() => scratch.fit());
     return undefined;
   } catch (error) {
     return thrown(error);
   } finally {
-    for (const [variable, value] of [...probe.weights, ...before]) tf.tidy(() => variable.assign(fromHost(value)));
+    for (const [variable, value] of probe.weights ?? []) tf.tidy(() => variable.assign(fromHost(value)));
     probe.restoreLoaders();
     restoreModes();
   }
