@@ -35,3 +35,13 @@ export type EvaluationSettings = SettingsOf<readonly [typeof EVALUATION]>;
 export type PredictionSettings = SettingsOf<readonly [typeof PREDICTIONS]>;
 export type DistillationSettings = SettingsOf<readonly [typeof DISTILLATION, typeof RESUME_DISTILLATION]>;
 export type SummarySettings = SettingsOf<readonly [typeof SUMMARY]>;
+
+/** What decides how something is trained: of `fit`, and of its dry run. */
+export type TrainingSettings = DataSettings &
+  ModelSettings &
+  LearningSettings &
+  MetricSettings &
+  ModuleSettings &
+  TrainerSettings &
+  OutputSettings &
+  GeneralSettings;

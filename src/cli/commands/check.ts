@@ -1,31 +1,13 @@
 /** `kelvin check`: the dry run of what `kelvin fit` would do with the same options. */
 import type { Context } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
-import type {
-  DataSettings,
-  GeneralSettings,
-  LearningSettings,
-  MetricSettings,
-  ModelSettings,
-  ModuleSettings,
-  OutputSettings,
-  TrainerSettings,
-} from '../settings.ts';
+import type { TrainingSettings } from '../settings.ts';
 import { makeTask, prepared } from '../setup.ts';
 import { makeTraining } from '../trainer.ts';
 import { fitData, fitPlan } from './fit.ts';
 
-type Settings = DataSettings &
-  ModelSettings &
-  LearningSettings &
-  MetricSettings &
-  ModuleSettings &
-  TrainerSettings &
-  OutputSettings &
-  GeneralSettings;
-
 /** Prints what it has found; fails when training would. Nothing is written. */
-export function check(settings: Settings, context: Context): Promise<ExitCode> {
+export function check(settings: TrainingSettings, context: Context): Promise<ExitCode> {
   return prepared(settings, async () => {
     const { focalGamma } = settings;
     const task = await makeTask(settings, { checkpoint: undefined, model: settings, focalGamma }, context);

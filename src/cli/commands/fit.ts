@@ -3,31 +3,17 @@ import type { FitData } from '../../trainer/inputs.ts';
 import type { Context } from '../command.ts';
 import type { ExitCode } from '../exit.ts';
 import type {
-  DataSettings,
-  GeneralSettings,
   LearningSettings,
   MetricSettings,
-  ModelSettings,
-  ModuleSettings,
-  OutputSettings,
   ProfilingSettings,
   ResumeSettings,
-  TrainerSettings,
+  TrainingSettings,
 } from '../settings.ts';
 import { makeTask, prepared, type Task } from '../setup.ts';
 import { makeTraining, reportTraining, type TrainingPlan } from '../trainer.ts';
 import { checkLearning, metricCallbacks, mixed } from '../uneven.ts';
 
-type Settings = DataSettings &
-  ModelSettings &
-  LearningSettings &
-  MetricSettings &
-  ModuleSettings &
-  TrainerSettings &
-  OutputSettings &
-  ResumeSettings &
-  ProfilingSettings &
-  GeneralSettings;
+type Settings = TrainingSettings & ResumeSettings & ProfilingSettings;
 
 type Planned = Pick<Settings, 'name' | 'limitValBatches'> & LearningSettings & MetricSettings;
 
