@@ -1,67 +1,10 @@
 /** A second fit goes on with the weights that were trained, after an average has taken their place in the module. */
-import {
-  EMAWeightAveraging,
-  MemoryLogger,
-  StochasticWeightAveraging,
-  seedEverything,
-  Trainer,
-  type TrainerOptions,
-} from 'kelvin';
+import { EMAWeightAveraging, StochasticWeightAveraging, type Trainer } from 'kelvin';
 import { expect, test } from 'vitest';
-import { bare } from '../support/boring.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
-import { Resumable, resumableLoaders } from '../support/resumable.ts';
+import { abortAt, again, fitRepeatedly } from '../support/second-fit.ts';
 
 assertFileLeaksNothing();
-
-const flags: TrainerOptions = {
-  ...bare,
-  barebones: false,
-  enableProgressBar: false,
-  enableModelSummary: false,
-  enableCheckpointing: false,
-  maxEpochs: 3,
-  accumulateGradBatches: 3,
-  logEveryNSteps: 1,
-};
-
-/** Fits as often as `fits` says, with one trainer, one module and new loaders each time. 7 batches an epoch. */
-async function run(
-  fits: readonly ((trainer: Trainer) => { signal?: AbortSignal } | undefined)[],
-  options: TrainerOptions = {},
-) {
-  const restoreRandom = seedEverything(11);
-  const module = new Resumable();
-  const logger = new MemoryLogger();
-  const trainer = new Trainer({ ...flags, logger, ...options });
-  const losses: number[] = [];
-  trainer.on('trainBatchEnd', ({ loss }) => losses.push(loss?.dataSync()[0] as number));
-  const endings: unknown[] = [];
-  let metrics = {};
-  for (const prepare of fits) {
-    const given = prepare(trainer) ?? {};
-    const result = await trainer.fit(module, resumableLoaders(), given);
-    endings.push([result.status, result.epochs, result.batches]);
-    metrics = result.metrics;
-  }
-  const outcome = { losses, metrics, weights: module.weights() };
-  module.dispose();
-  restoreRandom();
-  return { outcome, endings, logger };
-}
-
-/** Aborts the first fit when `hook` is called for the n-th time. */
-function abortAt(hook: 'trainBatchEnd' | 'validationBatchEnd', n: number) {
-  return (trainer: Trainer) => {
-    const controller = new AbortController();
-    let calls = 0;
-    trainer.on(hook, () => {
-      if (!trainer.sanityChecking && ++calls === n) controller.abort();
-    });
-    return { signal: controller.signal };
-  };
-}
-const again = (): undefined => undefined;
 
 const averages = {
   EMA: () => new EMAWeightAveraging({ decay: 0.9 }),
@@ -86,8 +29,11 @@ test.for([
   ['SWA', 'a limit, after which the average was swapped in', [again, lifted], { maxSteps: 5 }],
 ] as const)('%s: gone on with after %s, it ends as if it never had been stopped', async ([kind, _how, fits, options]) =>
   expectNoLeak(async () => {
-    const whole = await run([again], { callbacks: averages[kind](), handleSignals: 'handleSignals' in options });
-    const parts = await run(fits, { callbacks: averages[kind](), ...options });
+    const whole = await fitRepeatedly([again], {
+      callbacks: averages[kind](),
+      handleSignals: 'handleSignals' in options,
+    });
+    const parts = await fitRepeatedly(fits, { callbacks: averages[kind](), ...options });
     expect(parts.endings.at(-1)).toEqual(['finished', 3, 21]);
     expect(parts.outcome).toEqual(whole.outcome);
   }),

@@ -1,63 +1,13 @@
 /** A fit that was stopped within an epoch is gone on with by a second fit of the same trainer, as if it never had been. */
-import { type Callback, LambdaCallback, MemoryLogger, seedEverything, Trainer, type TrainerOptions, tf } from 'kelvin';
+import { type Callback, LambdaCallback, type Trainer, tf } from 'kelvin';
 import { expect, test } from 'vitest';
-import { bare } from '../support/boring.ts';
 import { assertFileLeaksNothing, expectNoLeak } from '../support/no-leak.ts';
 import { Resumable, resumableLoaders } from '../support/resumable.ts';
+import { abortAt, again, fitRepeatedly } from '../support/second-fit.ts';
 
 type Batch = Parameters<Resumable['trainingStep']>[0];
 
 assertFileLeaksNothing();
-
-const flags: TrainerOptions = {
-  ...bare,
-  barebones: false,
-  enableProgressBar: false,
-  enableModelSummary: false,
-  enableCheckpointing: false,
-  maxEpochs: 3,
-  accumulateGradBatches: 3,
-  logEveryNSteps: 1,
-};
-
-/** Fits as often as `fits` says, with one trainer, one module and new loaders each time. 7 batches an epoch. */
-async function run(
-  fits: readonly ((trainer: Trainer) => { signal?: AbortSignal } | undefined)[],
-  options: TrainerOptions = {},
-  { make = () => new Resumable(), loaders = resumableLoaders }: { make?: () => Resumable; loaders?: () => object } = {},
-) {
-  const restoreRandom = seedEverything(11);
-  const module = make();
-  const logger = new MemoryLogger();
-  const trainer = new Trainer({ ...flags, logger, ...options });
-  const losses: number[] = [];
-  trainer.on('trainBatchEnd', ({ loss }) => losses.push(loss?.dataSync()[0] as number));
-  const endings: unknown[] = [];
-  let metrics = {};
-  for (const prepare of fits) {
-    const given = prepare(trainer) ?? {};
-    const result = await trainer.fit(module, loaders(), given);
-    endings.push([result.status, result.epochs, result.batches]);
-    metrics = result.metrics;
-  }
-  const outcome = { losses, metrics, weights: module.weights() };
-  module.dispose();
-  restoreRandom();
-  return { outcome, endings, logger };
-}
-
-/** Aborts the first fit when `hook` is called for the n-th time. */
-function abortAt(hook: 'trainBatchEnd' | 'validationBatchEnd', n: number) {
-  return (trainer: Trainer) => {
-    const controller = new AbortController();
-    let calls = 0;
-    trainer.on(hook, () => {
-      if (!trainer.sanityChecking && ++calls === n) controller.abort();
-    });
-    return { signal: controller.signal };
-  };
-}
-const again = (): undefined => undefined;
 
 test.for([
   ['trainBatchEnd', 1],
@@ -71,8 +21,8 @@ test.for([
   'aborted at %s %i and gone on with: the same losses, weights and metrics, and no row twice',
   async ([hook, n]) =>
     expectNoLeak(async () => {
-      const whole = await run([again]);
-      const parts = await run([abortAt(hook, n), again]);
+      const whole = await fitRepeatedly([again]);
+      const parts = await fitRepeatedly([abortAt(hook, n), again]);
       expect(parts.endings[0]).toMatchObject(['interrupted', expect.any(Number), expect.any(Number)]);
       expect(parts.endings[1]).toEqual(['finished', 3, 21]);
       expect(parts.outcome).toEqual(whole.outcome);
@@ -82,11 +32,11 @@ test.for([
 
 test.for([1, 2, 4, 5])('stopped by maxSteps %i, with accumulation over the end of it', async (maxSteps) =>
   expectNoLeak(async () => {
-    const whole = await run([again], { maxEpochs: 3 });
+    const whole = await fitRepeatedly([again], { maxEpochs: 3 });
     const raised = (trainer: Trainer): undefined => {
       trainer.maxSteps = -1;
     };
-    const parts = await run([again, again, raised], { maxSteps });
+    const parts = await fitRepeatedly([again, again, raised], { maxSteps });
     expect(parts.endings[1]).toEqual(parts.endings[0]); // nothing to be done until the limit is raised
     expect(parts.endings[2]).toEqual(['finished', 3, 21]);
     expect(parts.outcome).toEqual(whole.outcome);
@@ -100,8 +50,8 @@ test('stopped by a callback in the middle of an open window, three times', async
         if ([2, 8, 13].includes(trainer.globalBatch)) trainer.shouldStop = true;
       },
     });
-    const whole = await run([again]);
-    const parts = await run([again, again, again, again], { callbacks: stops });
+    const whole = await fitRepeatedly([again]);
+    const parts = await fitRepeatedly([again, again, again, again], { callbacks: stops });
     expect(parts.outcome).toEqual(whole.outcome);
     expect(parts.endings.at(-1)).toEqual(['finished', 3, 21]);
   }));
@@ -123,8 +73,8 @@ const twoLoaders = () => {
 test.for([1, 5, 7, 9])('two loaders at once, aborted in batch %i and gone on with', async (n) =>
   expectNoLeak(async () => {
     const parts = { make: () => new Twofold(), loaders: twoLoaders };
-    const whole = await run([again], {}, parts);
-    const stopped = await run([abortAt('trainBatchEnd', n), again], {}, parts);
+    const whole = await fitRepeatedly([again], {}, parts);
+    const stopped = await fitRepeatedly([abortAt('trainBatchEnd', n), again], {}, parts);
     expect(stopped.endings.map((ending) => (ending as unknown[])[0])).toEqual(['interrupted', 'finished']);
     expect(stopped.outcome).toEqual(whole.outcome);
     expect(stopped.logger.rows).toEqual(whole.logger.rows);
