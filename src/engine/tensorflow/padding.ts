@@ -130,11 +130,7 @@ function paddedAvgPool(): void {
     if (typeof attrs.pad === 'string') return undefined;
     return tf.tidy(() => {
       const spread = tf.mul(dy, factors(input, attrs));
-      return within(
-        unpadded(tf.AvgPoolGrad, { dy: spread, input: padded(input, attrs) }, attrs),
-        padsOf(attrs),
-        input,
-      );
+      return within(unpadded(tf.AvgPoolGrad, { dy: spread, input: padded(input, attrs) }, attrs), padsOf(attrs), input);
     });
   });
 }

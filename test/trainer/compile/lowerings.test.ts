@@ -41,7 +41,11 @@ class Net extends LightningModule<Batch> {
 const asVolume = (x: tf.Tensor4D): tf.Tensor5D => tf.expandDims(x, -1) as tf.Tensor5D;
 const kernel = (): tf.Tensor5D => tf.fill([2, 2, 2, 1, 2], 0.2) as tf.Tensor5D;
 
-const weights = (): tf.Tensor4D => tf.tensor4d(Float32Array.from({ length: 48 }, (_, i) => Math.sin(i)), [2, 3, 4, 2]);
+const weights = (): tf.Tensor4D =>
+  tf.tensor4d(
+    Float32Array.from({ length: 48 }, (_, i) => Math.sin(i)),
+    [2, 3, 4, 2],
+  );
 const SIDES: [[number, number], [number, number], [number, number], [number, number]] = [
   [0, 0],
   [1, 0],
