@@ -5,7 +5,7 @@ import { bestClassBias, type ClassScores, classErrors } from 'kelvin';
 import { type Ledger, type OmittedRun, openLedger, type Run } from './ledger.ts';
 import { logitsOf } from './logits.ts';
 import { makeStudent, makeTeacher, type Student, type Teaching } from './networks.ts';
-import type { Plan, Schedule } from './plan.ts';
+import type { Plan, StudentPlan } from './plan.ts';
 import { jittered, type Outcome, type Surroundings, train, transferLoader } from './training.ts';
 
 /** What the experiment is to do. */
@@ -20,7 +20,7 @@ export interface ExperimentOptions extends Surroundings {
 /** One student to be trained. */
 interface Assignment {
   readonly name: string;
-  readonly schedule: Schedule & { readonly hidden: readonly number[] };
+  readonly schedule: StudentPlan;
   readonly teaching: Teaching;
   readonly seed: number;
   /** Digits that are not in its transfer set. */
