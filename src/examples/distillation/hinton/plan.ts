@@ -58,7 +58,7 @@ export const FULL: Plan = {
     dropout: 0.4,
     maxNorm: 3.5,
     jitter: 2,
-    epochs: 150,
+    epochs: 300,
     batchSize: 256,
     learningRate: 1e-3,
     optimizer: 'adam',
