@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BackendError, messageOf } from '../../../core/errors.ts';
 import type * as tf from '../../../core/tf.ts';
+import { stepsAddon } from '../small/addon.ts';
+import { smallEmitter } from '../small/program.ts';
 import {
   type EmitOptions,
   type Emitter,
@@ -17,7 +19,10 @@ import { emit, type Layout, NOT_FINITE, NUMBERS, SEEDS, type StateLayout } from 
 import { type Keeper, LentState } from './lent.ts';
 import { CONFIG_FILE, sessionConfig } from './session-config.ts';
 
-/** The emitter of a native TensorFlow backend. Programs of one emitter hand states on to one another. */
+/**
+ * The emitter of a native TensorFlow backend. Programs of one emitter hand states on to one another. Small graphs run
+ * outside of TensorFlow where the addon for them is there.
+ */
 export function tensorFlowEmitter(backend: NodeBackend): Emitter {
   const states = new Map<string, LentState>();
   const stateOf = (place: Place): LentState => {
@@ -25,8 +30,12 @@ export function tensorFlowEmitter(backend: NodeBackend): Emitter {
     states.set(place.name, known);
     return known;
   };
+  const addon = stepsAddon();
+  const emitSmall = addon && smallEmitter(backend, addon, stateOf);
   return {
     emit: (options) => {
+      const small = emitSmall?.(options);
+      if (small !== undefined) return { program: small };
       const result = emit(options);
       if ('obstacle' in result) return result;
       const { layout } = result;
