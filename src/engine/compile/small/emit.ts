@@ -87,7 +87,9 @@ class SmallEmission {
     const moves = later.map(([name, value]) => ({ from: this.#settled(value), name, value }));
     const gradients = [...inPlace].map(({ inputs }) => this.#settled(inputs.gradient as Value));
     [...inPlace].forEach((node, i) => {
-      const results = node.outputs.map((_, slot) => this.#memory.of(node.inputs[SLOTS[node.op]?.[slot] ?? ''] as Value));
+      const results = node.outputs.map((_, slot) =>
+        this.#memory.of(node.inputs[SLOTS[node.op]?.[slot] ?? ''] as Value),
+      );
       lowerUpdate(this.#lowering(node), results, gradients[i] as number);
     });
     for (const { from, name, value } of moves) this.#copy(this.#state(name, value), from, sizeOf(value));
@@ -188,7 +190,10 @@ class SmallEmission {
   #outputs(): SmallLayout['outputs'] {
     const names = new Map<Value, string[]>();
     for (const [name, value] of this.#graph.outputs) names.set(value, [...(names.get(value) ?? []), name]);
-    return [...names].map(([value, own]) => ({ ...this.#port(own[0] as string, value, this.#settled(value)), names: own }));
+    return [...names].map(([value, own]) => ({
+      ...this.#port(own[0] as string, value, this.#settled(value)),
+      names: own,
+    }));
   }
 
   #port(name: string, value: Value, buffer: number): Port {

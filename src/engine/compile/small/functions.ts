@@ -3,7 +3,21 @@
 /** Of one operand. */
 export const MAP: Readonly<Record<string, number>> = Object.fromEntries(
   [
-    ...['Copy', 'Neg', 'Abs', 'Exp', 'Log', 'Log1p', 'Sqrt', 'Rsqrt', 'Square', 'Reciprocal', 'Relu', 'Relu6', 'Sigmoid'],
+    ...[
+      'Copy',
+      'Neg',
+      'Abs',
+      'Exp',
+      'Log',
+      'Log1p',
+      'Sqrt',
+      'Rsqrt',
+      'Square',
+      'Reciprocal',
+      'Relu',
+      'Relu6',
+      'Sigmoid',
+    ],
     ...['Tanh', 'Elu', 'Softplus', 'Sign', 'LogicalNot', 'Step', 'LeakyRelu', 'ClipByValue'],
     ...['int32 to float32', 'float32 to int32', 'float32 to bool', 'int32 to bool'],
   ].map((name, i) => [name, i]),

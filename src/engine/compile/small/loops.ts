@@ -35,8 +35,7 @@ export function loopOf(shape: readonly number[], ...steps: readonly (readonly nu
   const walks: number[][] = steps.map(() => []);
   for (const [i, size] of shape.entries()) {
     if (size === 1) continue;
-    const joins =
-      sizes.length > 0 && steps.every((own, s) => walks[s]?.at(-1) === (own[i] as number) * size);
+    const joins = sizes.length > 0 && steps.every((own, s) => walks[s]?.at(-1) === (own[i] as number) * size);
     if (joins) sizes[sizes.length - 1] = (sizes.at(-1) as number) * size;
     else sizes.push(size);
     for (const [s, own] of steps.entries()) {

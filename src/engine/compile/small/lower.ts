@@ -1,6 +1,6 @@
 /** What each operation of a graph is as instructions of small steps. */
 import { type GraphNode, sameShape, sizeOf, type Value } from '../graph.ts';
-import { floatBits, KIND, MAP, REDUCE, ZIP } from './functions.ts';
+import { floatBits, type KIND, MAP, REDUCE, ZIP } from './functions.ts';
 import { broadcastSteps, loopOf, reductionSteps, stepsOf } from './loops.ts';
 import type { Memory } from './memory.ts';
 
@@ -168,7 +168,14 @@ const LOWERINGS: Readonly<Record<string, Lower>> = {
     const { memory, node, input } = at;
     const [loss, error] = node.outputs as [Value, Value];
     const [rows, columns] = error.shape as readonly number[];
-    const operands = [memory.of(loss), memory.of(error), input('logits'), input('target'), rows as number, columns as number];
+    const operands = [
+      memory.of(loss),
+      memory.of(error),
+      input('logits'),
+      input('target'),
+      rows as number,
+      columns as number,
+    ];
     at.add('crossEntropy', operands);
     return true;
   },

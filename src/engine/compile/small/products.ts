@@ -45,7 +45,7 @@ export function lowerProduct({ node, memory, add }: Lowering, done: ReadonlySet<
   if (product.op !== 'MatMul') return undefined;
   const { a, b } = product.inputs as Record<'a' | 'b', Value>;
   const { transposeA, transposeB } = product.attrs as Record<string, boolean>;
-  const [m, n] = product.outputs[0]?.shape as [number, number];
+  const [m, n] = (product.outputs[0] as Value).shape as [number, number];
   const depth = (transposeA === true ? a.shape[0] : a.shape[1]) as number;
   const stepsA = transposeA === true ? [1, m] : [depth, 1];
   const stepsB = transposeB === true ? [1, depth] : [n, 1];

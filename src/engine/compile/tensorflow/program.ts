@@ -4,8 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BackendError, messageOf } from '../../../core/errors.ts';
 import type * as tf from '../../../core/tf.ts';
-import { stepsAddon } from '../small/addon.ts';
-import { smallEmitter } from '../small/program.ts';
 import {
   type EmitOptions,
   type Emitter,
@@ -14,6 +12,8 @@ import {
   type Program,
   type StepValues,
 } from '../program.ts';
+import { stepsAddon } from '../small/addon.ts';
+import { smallEmitter } from '../small/program.ts';
 import type { NodeBackend } from './backend.ts';
 import { emit, type Layout, NOT_FINITE, NUMBERS, SEEDS, type StateLayout } from './emit.ts';
 import { type Keeper, LentState } from './lent.ts';
