@@ -6,11 +6,10 @@ import type { StepsAddon, StepsProgram } from './addon.ts';
 import { floatBits, KIND, MAP } from './functions.ts';
 import { type Lowering, lowerSmall } from './lower.ts';
 import { Memory, viewOf } from './memory.ts';
-import { absorbed, lowerProduct, productsOf } from './products.ts';
+import { absorbed, lowerProduct, productsOf, SMALL } from './products.ts';
 import { lowerUpdate } from './updates.ts';
 
-/** Multiply-accumulates and floats up to which a step is run here: beyond, TensorFlow's products and threads are faster. */
-const MOST_WORK = 4_000_000;
+/** How many floats the values of a step may take: they stay in the processor's caches. */
 const MOST_FLOATS = 1_000_000;
 
 /** A value that goes in or comes out, by name. */
@@ -41,7 +40,7 @@ export type StateBuffer = (name: string, value: Value) => Float32Array;
 /** Writes a small graph whose operations are all known here; `undefined` for any other. */
 export function emitSmall(options: EmitOptions, addon: StepsAddon, stateBuffer: StateBuffer): SmallLayout | undefined {
   const { graph } = options;
-  if (productsOf(graph) > MOST_WORK || Memory.needed(graph) > MOST_FLOATS) return undefined;
+  if (productsOf(graph) > SMALL || Memory.needed(graph) > MOST_FLOATS) return undefined;
   return new SmallEmission(options, addon, stateBuffer).result();
 }
 

@@ -2,6 +2,9 @@
 import { type Graph, type GraphNode, sizeOf, type Value } from '../graph.ts';
 import type { Lowering } from './lower.ts';
 
+/** Multiply-accumulates below which a graph counts as small: some tenths of a millisecond, which no second thread shortens. */
+export const SMALL = 10_000_000;
+
 /** Multiply-accumulates of the products of a graph. */
 export function productsOf({ nodes }: Graph): number {
   let work = 0;
