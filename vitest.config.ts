@@ -30,7 +30,9 @@ export default defineConfig({
     ],
   },
   test: {
-    testTimeout: 30_000,
+    // Some start processes or engines: a busy machine may take its time, and no test asserts one.
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
     globalSetup: [source('./test/support/temporary-folder.ts')],
