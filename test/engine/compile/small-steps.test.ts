@@ -115,7 +115,9 @@ describe.skipIf(!NATIVE || process.env.KELVIN_SMALL_STEPS === 'off')(`small step
     fc.assert(
       fc.property(shapes, names, fc.boolean(), ([left, right], name, swap) => {
         tf.tidy(() => {
-          const [a, b] = (swap ? [right, left] : [left, right]).map((shape, i) => normal(shape as number[], i + 3));
+          const [a, b] = (swap ? [right, left] : [left, right]).map((shape, i) =>
+            normal(shape as readonly number[], i + 3),
+          );
           const expected = (ops[name] as (...x: unknown[]) => tf.Tensor)(a, b);
           const specs = { a: float(...(a as tf.Tensor).shape), b: float(...(b as tf.Tensor).shape) };
           const graph = graphOf(specs, (x, build) => build.one(kernelOf(name), x, {}, float(...expected.shape)));
@@ -172,7 +174,7 @@ describe.skipIf(!NATIVE || process.env.KELVIN_SMALL_STEPS === 'off')(`small step
   });
 
   test('a loss that is not finite leaves the states alone; who holds an old state keeps it', () => {
-    const weight = tf.tidy(() => tf.variable(tf.tensor1d([1, 2])));
+    const weight: tf.Variable = tf.tidy(() => tf.variable(tf.tensor([1, 2])));
     const place: Place = {
       name: 'w',
       read: () => weight,
@@ -199,7 +201,7 @@ describe.skipIf(!NATIVE || process.env.KELVIN_SMALL_STEPS === 'off')(`small step
     expect([...weight.dataSync()]).toEqual([2, 3]);
     step(1, 1);
     const later = share(weight as tf.Tensor);
-    tf.tidy(() => weight.assign(tf.tensor1d([10, 20])));
+    tf.tidy(() => weight.assign(tf.tensor([10, 20])));
     step(1, 1);
     expect([held, later, weight].map((tensor) => [...tensor.dataSync()])).toEqual([
       [2, 3],
