@@ -33,7 +33,16 @@ try {
     process.stdout.write('SKIPPED: no native engine is installed here (kelvin native install)\n');
   } else {
     const env = { ...process.env, KELVIN_TEST_NATIVE: join(engine.folder, '..'), KELVIN_TEST_ENGINE: 'tensorflow' };
-    const engines = ['convolution', 'gather', 'mat-mul', 'core-gradients', 'networks', 'native', 'tensorflow'];
+    const engines = [
+      'convolution',
+      'gather',
+      'mat-mul',
+      'core-gradients',
+      'networks',
+      'native',
+      'native-kernels',
+      'tensorflow',
+    ];
     const names = [
       ...engines.map((name) => `engine/${name}`),
       'trainer/compile/compiled',
@@ -42,10 +51,9 @@ try {
       'trainer/compile/lowerings',
     ];
     const files = names.map((name) => `test/${name}.test.ts`).filter((file) => existsSync(file));
-    const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...files], {
-      stdio: 'inherit',
-      env,
-    });
+    // Reading 800 MB of libraries for the first time takes longer than hooks are given.
+    const args = ['node_modules/vitest/vitest.mjs', 'run', '--hookTimeout=120000', ...files];
+    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit', env });
     process.exitCode = status ?? 1;
   }
 } catch (error) {

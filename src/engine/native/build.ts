@@ -1,7 +1,8 @@
-/** Compiles tfjs-node's addon against the TensorFlow that came in the wheel. */
-import { existsSync } from 'node:fs';
+/** Compiles tfjs-node's addon, with what Kelvin adds, against the TensorFlow that came in the wheel. */
+import { existsSync, readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { BackendError } from '../../core/errors.ts';
 import { CONFIG_FILE } from '../compile/tensorflow/session-config.ts';
 import { fetchPackage } from './fetch.ts';
@@ -9,9 +10,24 @@ import { addonOf } from './layout.ts';
 import { NODE_HEADERS } from './pins.ts';
 import { runProgram } from './tools.ts';
 
-/** What of a wheel is needed to compile: TensorFlow's C API and what its headers include. */
-const HEADERS = ['tensorflow/c/', 'tensorflow/core/platform/ctstring', 'tsl/platform/ctstring', 'xla/tsl/c/'];
+/** What of a wheel is needed to compile: TensorFlow's C API, and what its headers and `addon` include. */
+const HEADERS = [
+  'absl/',
+  'tensorflow/c/',
+  'tensorflow/core/common_runtime/next_pluggable_device/c/',
+  'tensorflow/core/platform/ctstring',
+  'tsl/platform/ctstring',
+  'tsl/platform/platform.h',
+  'xla/tsl/c/',
+];
 const INCLUDE = 'tensorflow/include/';
+
+/** The sources of what Kelvin adds to the addon; the build of the package copies them. */
+const ADDON = fileURLToPath(new URL('./addon/', import.meta.url));
+
+/** The one source of them that is a library of its own, and that library. */
+const LOG_LEVEL = 'log-level.cc';
+const LOG_LIBRARY = 'libkelvin_log_level.so';
 
 /** TensorFlow's two libraries, in the wheel and in an engine's folder. */
 export const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const;
@@ -33,24 +49,29 @@ export async function buildAddon(folder: string, compiler: string, further: read
   const libraries = join(folder, 'tensorflow');
   const sources = join(folder, 'tfjs-node', 'binding');
   await configureSessions(join(sources, 'tfjs_backend.cc'));
-  const args = [
-    '-O2',
-    '-std=c++17',
-    '-fPIC',
-    '-shared',
+  const common = ['-O2', '-std=c++17', '-fPIC', '-shared', `-I${join(folder, INCLUDE)}`];
+  await compile(compiler, [...common, join(ADDON, LOG_LEVEL), '-o', join(libraries, LOG_LIBRARY)]);
+  await compile(compiler, [
+    ...common,
     '-DNAPI_VERSION=8',
     `-I${await nodeHeaders(folder)}`,
-    `-I${join(folder, INCLUDE)}`,
     join(sources, 'tfjs_backend.cc'),
     join(sources, 'tfjs_binding.cc'),
+    ...readdirSync(ADDON)
+      .filter((name) => name.endsWith('.cc') && name !== LOG_LEVEL)
+      .map((name) => join(ADDON, name)),
     '-o',
     addonOf(folder),
     `-L${libraries}`,
-    ...LIBRARIES.map((library) => `-l:${library}`),
+    '-Wl,--no-as-needed',
+    ...[...LIBRARIES, LOG_LIBRARY].map((library) => `-l:${library}`),
     // As DT_RPATH: that is also searched for what TensorFlow opens later, which DT_RUNPATH is not.
     '-Wl,--disable-new-dtags',
     ...['$ORIGIN', ...further.map((path) => `$ORIGIN/../${path}`)].map((path) => `-Wl,-rpath,${path}`),
-  ];
+  ]);
+}
+
+async function compile(compiler: string, args: readonly string[]): Promise<void> {
   const { status, err } = await runProgram(compiler, args);
   if (status === 0) return;
   throw new BackendError(`${compiler} could not compile the addon:\n${err}\n`, {

@@ -1,7 +1,8 @@
 /**
- * The operations that Kelvin's build of the addon adds to TensorFlow (`native/kernels`). Addons that an earlier Kelvin built, and
+ * The operations that Kelvin's build of the addon adds to TensorFlow (`engine/native/addon`). Addons that an earlier Kelvin built, and
  * those from npm, lack them; and they run on the CPU only.
  */
+import * as tf from '../../core/tf.ts';
 import type { TensorFlowBackend } from './ops.ts';
 
 const known = new WeakMap<object, boolean>();
@@ -12,6 +13,21 @@ export function hasOwnKernels(backend: Pick<TensorFlowBackend, 'binding' | 'isUs
   const found = known.get(binding) ?? (isUsingGpuDevice !== true && tries(binding));
   known.set(binding, found);
   return found;
+}
+
+/** The attributes of KelvinMaxPoolGrad for a pool of images of a shape: height before width; `before` is the padding above and left. */
+export function poolWindow(
+  shape: readonly number[],
+  { filterSize, strides, pad, dimRoundingMode }: tf.MaxPoolGradAttrs,
+): Record<'ksize' | 'strides' | 'before', [number, number]> & { readonly outShape: readonly number[] } {
+  const images = shape as [number, number, number, number];
+  const info = tf.backend_util.computePool2DInfo(images, filterSize, strides, 1, pad, dimRoundingMode);
+  return {
+    ksize: [info.filterHeight, info.filterWidth],
+    strides: [info.strideHeight, info.strideWidth],
+    before: [info.padInfo.top, info.padInfo.left],
+    outShape: info.outShape,
+  };
 }
 
 /** The operation that came last: an addon that has it has them all. */
