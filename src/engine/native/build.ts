@@ -1,4 +1,7 @@
-/** Compiles tfjs-node's addon, with what Kelvin adds, against the TensorFlow that came in the wheel. */
+/**
+ * Compiles tfjs-node's addon, with operations of Kelvin's, against the TensorFlow that came in the wheel; and Kelvin's own
+ * addon for small steps.
+ */
 import { existsSync, readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -6,11 +9,11 @@ import { fileURLToPath } from 'node:url';
 import { BackendError } from '../../core/errors.ts';
 import { CONFIG_FILE } from '../compile/tensorflow/session-config.ts';
 import { fetchPackage } from './fetch.ts';
-import { addonOf } from './layout.ts';
+import { addonOf, stepsAddonOf } from './layout.ts';
 import { NODE_HEADERS } from './pins.ts';
 import { runProgram } from './tools.ts';
 
-/** What of a wheel is needed to compile: TensorFlow's C API, and what its headers and `addon` include. */
+/** What of a wheel is needed to compile: TensorFlow's C API, and what its headers and Kelvin's operations include. */
 const HEADERS = [
   'absl/',
   'tensorflow/c/',
@@ -22,13 +25,6 @@ const HEADERS = [
 ];
 const INCLUDE = 'tensorflow/include/';
 
-/** The sources of what Kelvin adds to the addon; the build of the package copies them. */
-const ADDON = fileURLToPath(new URL('./addon/', import.meta.url));
-
-/** The one source of them that is a library of its own, and that library. */
-const LOG_LEVEL = 'log-level.cc';
-const LOG_LIBRARY = 'libkelvin_log_level.so';
-
 /** TensorFlow's two libraries, in the wheel and in an engine's folder. */
 export const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const;
 
@@ -39,8 +35,17 @@ export function wantedOfTensorFlow(name: string): string | undefined {
   return HEADERS.some((prefix) => name.startsWith(INCLUDE + prefix)) ? name : undefined;
 }
 
+/** Kelvin's sources, in the repository and in the package. */
+const NATIVE = fileURLToPath(new URL('../../../native/', import.meta.url));
+
+/** A library of its own beside TensorFlow's. */
+const LOG_LIBRARY = 'libkelvin_log_level.so';
+
+/** What is compiled of every addon. */
+const ADDON = ['-std=c++17', '-fPIC', '-shared', '-DNAPI_VERSION=8'];
+
 /**
- * Compiles the addon into the engine's folder, where wheel and tfjs-node have been unpacked.
+ * Compiles the addons into the engine's folder, where wheel and tfjs-node have been unpacked.
  *
  * @param further folders of libraries that TensorFlow opens by itself, as CUDA's, relative to the engine's folder
  * @throws BackendError `native-build`, `native-download`
@@ -49,26 +54,34 @@ export async function buildAddon(folder: string, compiler: string, further: read
   const libraries = join(folder, 'tensorflow');
   const sources = join(folder, 'tfjs-node', 'binding');
   await configureSessions(join(sources, 'tfjs_backend.cc'));
-  const common = ['-O2', '-std=c++17', '-fPIC', '-shared', `-I${join(folder, INCLUDE)}`];
-  await compile(compiler, [...common, join(ADDON, LOG_LEVEL), '-o', join(libraries, LOG_LIBRARY)]);
+  const headers = await nodeHeaders(folder);
+  const common = ['-O2', ...ADDON, `-I${headers}`, `-I${join(folder, INCLUDE)}`];
+  await compile(compiler, [...common, join(NATIVE, 'log-level.cc'), '-o', join(libraries, LOG_LIBRARY)]);
+  const linked = [...LIBRARIES, LOG_LIBRARY].map((library) => `-l:${library}`);
   await compile(compiler, [
     ...common,
-    '-DNAPI_VERSION=8',
-    `-I${await nodeHeaders(folder)}`,
-    join(sources, 'tfjs_backend.cc'),
-    join(sources, 'tfjs_binding.cc'),
-    ...readdirSync(ADDON)
-      .filter((name) => name.endsWith('.cc') && name !== LOG_LEVEL)
-      .map((name) => join(ADDON, name)),
-    '-o',
-    addonOf(folder),
-    `-L${libraries}`,
-    '-Wl,--no-as-needed',
-    ...[...LIBRARIES, LOG_LIBRARY].map((library) => `-l:${library}`),
+    ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(sources, name)),
+    ...operations(),
+    ...['-o', addonOf(folder), `-L${libraries}`, '-Wl,--no-as-needed', ...linked],
     // As DT_RPATH: that is also searched for what TensorFlow opens later, which DT_RUNPATH is not.
     '-Wl,--disable-new-dtags',
     ...['$ORIGIN', ...further.map((path) => `$ORIGIN/../${path}`)].map((path) => `-Wl,-rpath,${path}`),
   ]);
+  await buildSteps(stepsAddonOf(folder), compiler, headers);
+}
+
+/** Kelvin's own addon, which runs small steps. The two options let loops over roots and choices become vector instructions. */
+async function buildSteps(addon: string, compiler: string, headers: string): Promise<void> {
+  const exact = ['-fno-math-errno', '-fno-trapping-math'];
+  await compile(compiler, ['-O3', ...exact, ...ADDON, `-I${headers}`, join(NATIVE, 'steps.cc'), '-o', addon]);
+}
+
+/** Kelvin's operations of TensorFlow. */
+function operations(): string[] {
+  const folder = join(NATIVE, 'operations');
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.cc'))
+    .map((name) => join(folder, name));
 }
 
 async function compile(compiler: string, args: readonly string[]): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * The operations that Kelvin's build of the addon adds to TensorFlow (`engine/native/addon`). Addons that an earlier Kelvin built, and
+ * The operations that Kelvin's build of the addon adds to TensorFlow (`native/operations`). Addons that an earlier Kelvin built, and
  * those from npm, lack them; and they run on the CPU only.
  */
 import * as tf from '../../core/tf.ts';
