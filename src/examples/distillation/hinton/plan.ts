@@ -56,7 +56,7 @@ export const FULL: Plan = {
     hidden: [1200, 1200],
     inputDropout: 0.1,
     dropout: 0.4,
-    maxNorm: 3.5,
+    maxNorm: 2,
     jitter: 2,
     epochs: 300,
     batchSize: 256,
