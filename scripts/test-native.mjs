@@ -40,6 +40,7 @@ try {
       'trainer/compile/compiled-run',
       'trainer/compile/compiled-evaluation',
       'trainer/compile/lowerings',
+      'engine/compile/forward',
     ];
     const files = names.map((name) => `test/${name}.test.ts`).filter((file) => existsSync(file));
     const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...files], {

@@ -29,6 +29,8 @@ export interface EvaluatedModel {
   readonly bytes: number | undefined;
   /** Multiply-accumulates for one sample; undefined where the network cannot tell. */
   readonly macs: number | undefined;
+  /** Whether it was timed as one compiled call of the engine, and not layer by layer. */
+  readonly compiled: boolean;
   readonly latencyP50Ms: number;
   readonly latencyP95Ms: number;
   /** Samples per second in batches. */
