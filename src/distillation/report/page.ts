@@ -8,11 +8,14 @@ import { cells, comparison, percent } from './tables.ts';
 export function page(report: DistillationReport): string {
   const { title, engine, rows, reference } = report;
   const others = rows.filter((row) => row !== reference);
+  const timed = rows.some((row) => row.compiled)
+    ? 'Each was timed as one compiled call.'
+    : 'They were timed layer by layer.';
   return htmlPage(
     title,
     `${others.map((row) => `<p class="lead"><b>${escaped(row.name)}</b> ${escaped(comparison(report, row))}</p>`).join('\n')}
 <p class="note">${reference.samples.toLocaleString('en-US')} test samples on ${escaped(engine)}. Intervals hold 95 % of the time: over
-seeds where a model was trained with several, over samples where it was trained once.</p>
+seeds where a model was trained with several, over samples where it was trained once. ${timed}</p>
 <div class="wide">${summaryTable(report)}</div>
 <h2>Figures</h2>
 ${htmlFigures(figures(report))}

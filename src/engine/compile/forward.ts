@@ -53,7 +53,8 @@ function record(forward: (x: tf.Tensor) => tf.Tensor, x: tf.Tensor): RecordedSte
       return made;
     });
     const tape = recorder.tape();
-    if (tape.given.size + tape.work.length + tape.numbers.size > 0) recorder.refuse('it is prepared on the host', undefined);
+    if (tape.given.size + tape.work.length + tape.numbers.size > 0)
+      recorder.refuse('it is prepared on the host', undefined);
     output.dispose();
     const none = new Map();
     const outputs = new Map([['output', refOf(output)]]);

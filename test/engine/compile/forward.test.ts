@@ -13,8 +13,10 @@ const networks: Record<string, () => tf.LayersModel> = {
   'a depthwise-separable network': () => depthwiseSeparableNet({ inputs: IMAGE, channels: [4, 6, 8], classes: 5 }),
 };
 
-const applied = (model: tf.LayersModel, training = false) => (x: tf.Tensor): tf.Tensor =>
-  model.apply(x, { training }) as tf.Tensor;
+const applied =
+  (model: tf.LayersModel, training = false) =>
+  (x: tf.Tensor): tf.Tensor =>
+    model.apply(x, { training }) as tf.Tensor;
 
 const images = (batch: number, seed: number): tf.Tensor => tf.randomNormal([batch, ...IMAGE], 0, 1, 'float32', seed);
 
@@ -52,7 +54,10 @@ describe.skipIf(!NATIVE)(`compiled forward passes${WHERE}`, () => {
 
   test('a report times all models compiled, or none', () =>
     expectNoLeak(async () => {
-      const models = { teacher: mlp({ inputs: 4, hidden: [8], classes: 3 }), student: mlp({ inputs: 4, hidden: [2], classes: 3 }) };
+      const models = {
+        teacher: mlp({ inputs: 4, hidden: [8], classes: 3 }),
+        student: mlp({ inputs: 4, hidden: [2], classes: 3 }),
+      };
       const data = () => [{ x: tf.ones([2, 4]), y: tf.tensor1d([0, 1], 'int32') }];
       const compiled = async (runs: number): Promise<boolean[]> =>
         (await evaluateDistillation(models, data(), { runs, warmUp: 1 })).rows.map((row) => row.compiled);
