@@ -30,9 +30,13 @@ export default defineConfig({
     ],
   },
   test: {
-    testTimeout: 30_000,
+    // Some start processes or engines: a busy machine may take its time, and no test asserts one.
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
+    globalSetup: [source('./test/support/temporary-folder.ts')],
+    setupFiles: [source('./test/support/property-seed.ts')],
     // A native engine in the developer's cache would be the best that starts; `npm run test:native` is for that.
     env: { KELVIN_NATIVE_DIR: process.env.KELVIN_TEST_NATIVE ?? source('./node_modules/.no-native-engine') },
     projects: [

@@ -1,10 +1,11 @@
 /** Runs for tests of callbacks: quiet trainers, and a run that breaks and is resumed beside one that goes through. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Callback, type FitResult, seedEverything, Trainer, type TrainerOptions } from 'kelvin';
 import { expect } from 'vitest';
 import { BoringModule, boringLoader, TESTED } from '../support/boring.ts';
+import { freshDirectory } from '../support/files.ts';
+
+export { freshDirectory };
 
 /** Flags of a trainer that prints, logs and saves nothing by itself. */
 export const quiet: TrainerOptions = {
@@ -16,9 +17,6 @@ export const quiet: TrainerOptions = {
   enableCheckpointing: false,
   numSanityValSteps: 0,
 };
-
-/** An empty directory. */
-export const freshDirectory = (): string => mkdtempSync(join(tmpdir(), 'kelvin-callbacks-'));
 
 /** Fits a fresh module; `look` sees it before it is disposed of. */
 export async function fitBoring<T = undefined>(

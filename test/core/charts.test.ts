@@ -59,7 +59,11 @@ test('names of any length and number have room', () => {
 });
 
 test('whatever the values, nothing but finite numbers is drawn, and names cannot break out', () => {
-  const value = fc.double({ min: -1e12, max: 1e12, noNaN: true });
+  const value = fc.oneof(
+    fc.double({ min: -1e12, max: 1e12, noNaN: true }),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.constantFrom(0, 1, Number.MIN_VALUE, 1e20, Number.MAX_VALUE, -Number.MAX_VALUE),
+  );
   const series = fc.array(fc.record({ name: fc.string(), points: fc.array(fc.tuple(value, value), { maxLength: 5 }) }));
   fc.assert(
     fc.property(series, fc.boolean(), fc.boolean(), (given, logarithmic, whole) => {

@@ -109,7 +109,7 @@ test('idle workers, and workers of an epoch that was broken off, let the process
     ['--import', 'tsx', '--input-type=module', '-e', script],
     {
       encoding: 'utf8',
-      timeout: 25_000,
+      timeout: 110_000,
     },
   );
   expect([stdout, status], stderr).toEqual(['end', 0]);

@@ -21,7 +21,7 @@ for (const page of pages) {
   });
 }
 
-test('the examples of the documentation compile', { timeout: 120_000 }, () => {
+test('the examples of the documentation compile', () => {
   expect(snippets.size).toBeGreaterThan(5);
   const options: ts.CompilerOptions = {
     target: ts.ScriptTarget.ES2022,

@@ -26,8 +26,7 @@ describe('the binaries', () => {
     const file = new URL('../../src/engine/wasm/companion/binaries.ts', import.meta.url);
     const same = (await binariesFromSource()) === readFileSync(file, 'utf8');
     expect(same, 'else run npm run build:companion').toBe(true);
-    // Compiling takes some seconds, and more on a machine that does other things as well.
-  }, 120_000);
+  });
 
   it.each(Object.entries(BINARIES))('%s takes less than 60 KB, and none of the backend memory', (_, base64) => {
     const binary = Buffer.from(base64, 'base64');

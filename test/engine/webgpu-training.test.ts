@@ -130,7 +130,7 @@ describe.skipIf(!here)(`the WebGPU engine${why}`, () => {
     const script = fileURLToPath(new URL('webgpu-exit.ts', import.meta.url));
     const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', script], {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 110_000,
     });
     expect([status, stdout]).toEqual([0, '400\n']);
   });

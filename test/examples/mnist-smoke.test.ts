@@ -13,7 +13,6 @@ const first = (count: number): number[] => Array.from({ length: count }, (_, i) 
 
 test.skipIf(!here)(
   `784-800-800-10 makes few errors after two epochs on 6,000 MNIST images${here ? '' : ' (skipped: ../shared/data/mnist is not here)'}`,
-  { timeout: 120_000 },
   async () => {
     const data = await mnist({ dataDir: directory, download: false });
     const restore = seedEverything(0);

@@ -18,4 +18,4 @@ test('D16 D26 a process killed with SIGKILL at random moments and resumed ends i
   expect(moments.length).toBeGreaterThan(0);
   expect(await outcomeOf(killed)).toEqual(expected);
   expect(checkpointsOf(killed)).toEqual(checkpointsOf(whole));
-}, 120_000);
+});

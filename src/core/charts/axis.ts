@@ -25,22 +25,33 @@ export const COLOURS = ['#1c7ed6', '#e8590c', '#2f9e44', '#9c36b5', '#0c8599', '
 /** The colour of the n-th series. */
 export const colourOf = (index: number): string => COLOURS[index % COLOURS.length] as string;
 
+/** Below this a number has lost digits, and half of it may be nothing. */
+const LEAST_NORMAL = 2 ** -1022;
+
 /** A scale from the least to the greatest of `values`, from pixel `from` to pixel `to`. */
 export function scaleOf(values: readonly number[], from: number, to: number, options: ScaleOptions = {}): Scale {
   const reached = [...values, ...(options.include ?? [])];
-  const logarithmic = options.logarithmic === true && reached.every((value) => value > 0);
-  const measure = logarithmic ? Math.log : (value: number) => value;
-  let [low, high] = [Math.min(...reached), Math.max(...reached)];
-  if (low === high) [low, high] = logarithmic ? [low / 2, high * 2] : [low - 0.5, high + 0.5];
+  const logarithmic = options.logarithmic === true && reached.every((value) => value >= LEAST_NORMAL);
+  const [low, high] = apart(Math.min(...reached), Math.max(...reached), logarithmic);
+  // Halves, since the difference of the largest numbers is infinite.
+  const measure = logarithmic ? Math.log : (value: number) => value / 2;
   const span = measure(high) - measure(low);
   const at = (value: number): number => from + ((measure(value) - measure(low)) / span) * (to - from);
   const powers = logarithmic ? powersWithin(low, high) : [];
   return { at, low, high, ticks: powers.length > 1 ? powers : roundsWithin(low, high, options.whole === true ? 1 : 0) };
 }
 
+/** The ends of an axis: around a single value there is some room. */
+function apart(low: number, high: number, logarithmic: boolean): [number, number] {
+  if (high / 2 - low / 2 >= LEAST_NORMAL) return [low, high];
+  if (logarithmic) return [low / 2, Math.min(high * 2, Number.MAX_VALUE)];
+  const room = Math.max(0.5, Math.abs(low) / 1000);
+  return [Math.max(low - room, -Number.MAX_VALUE), Math.min(high + room, Number.MAX_VALUE)];
+}
+
 /** Multiples of 1, 2 or 5 times a power of ten, about five of them. */
 function roundsWithin(low: number, high: number, least: number): number[] {
-  const rough = (high - low) / 5;
+  const rough = (high / 2 - low / 2) / 2.5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = Math.max(least, power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10));
   const first = Math.ceil(low / step - 1e-9);
