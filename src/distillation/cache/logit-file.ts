@@ -25,7 +25,7 @@ export class LogitFile {
   /** In the order of their last use. */
   readonly #pages = new Map<number, DataView>();
   /** One object for all answers: records are asked for by the million. */
-  readonly #place = { records: new DataView(new ArrayBuffer(0)), at: 0 };
+  readonly #place: { records: DataView; at: number } = { records: new DataView(new ArrayBuffer(0)), at: 0 };
   #latest = -1;
   #file: number | undefined;
 
