@@ -16,3 +16,4 @@ export { bernoulli } from './random';
 export { maxRows, minRows, sumColumns, sumRows } from './reduce';
 export { crossEntropy, sparseCrossEntropy } from './softmax';
 export { transpose } from './transpose';
+export { unpack } from './unpack';

@@ -2,6 +2,7 @@
  * Where a loader's batches come from: read on the main thread or in workers, made into tensors on the main thread, and
  * what was wrong with them counted.
  */
+import { hasUnpack } from '../core/unpack.ts';
 import { rememberViews } from './batch-views.ts';
 import type { Dataset } from './dataset.ts';
 import type { Prepared } from './iteration.ts';
@@ -64,7 +65,8 @@ export class BatchMaker<S, B> {
   }
 
   /** Reads a batch; tensors are made of it when it is wanted. */
-  prepare(request: BatchRequest): Prepared<B> | Promise<Prepared<B>> {
+  prepare(wanted: BatchRequest): Prepared<B> | Promise<Prepared<B>> {
+    const request = { ...wanted, packed: hasUnpack() };
     const read = this.#plan.workers === 0 ? readBatch(this.#reader, request) : this.#workers().read(request);
     return read instanceof Promise
       ? read.then((batch) => this.#prepared(request, batch as ReadBatch<S>))

@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { type Dataset, sampleIdOf } from './dataset.ts';
-import { type HostTree, isHostTensor } from './host.ts';
+import { type HostTree, isHostTensor, scaled } from './host.ts';
 import type { BatchRequest } from './read-batch.ts';
 import type { SampleId } from './views.ts';
 
@@ -83,7 +83,10 @@ function idsOf(dataset: Dataset, indices: Uint32Array, bad: ReadViews['bad']): S
 function checksumOf(tree: HostTree, column: string, row: number): number | undefined {
   const values = (tree as Readonly<Record<string, HostTree>>)[column];
   if (!isHostTensor(values) || values.data.length === 0) return undefined; // memory that was given away is empty
-  const { buffer, byteOffset, byteLength } = values.data;
-  const size = byteLength / (values.shape[0] as number);
-  return crc32(new Uint8Array(buffer, byteOffset + row * size, size));
+  const size = values.data.length / (values.shape[0] as number);
+  const { buffer, byteOffset, byteLength } = scaled({
+    ...values,
+    data: values.data.subarray(row * size, (row + 1) * size),
+  }).data;
+  return crc32(new Uint8Array(buffer, byteOffset, byteLength));
 }

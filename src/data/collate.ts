@@ -10,7 +10,9 @@ import {
   type HostTree,
   isHostArray,
   isHostTensor,
+  isPacked,
   isScaled,
+  type PackedTensor,
   rescale,
   sizeOf,
 } from './host.ts';
@@ -33,14 +35,20 @@ import type { SampleId } from './views.ts';
  * ```
  */
 export function collate(samples: readonly unknown[], ids: ArrayLike<SampleId> = [...samples.keys()]): HostTree {
-  if (Array.isArray(samples[0])) return collateLists(samples, { ids, path: '' });
-  return collateAt(samples, { ids, path: '' });
+  return collateSamples(samples, { ids });
+}
+
+/** The same, with the choice of leaving bytes `packed` that have to be scaled. */
+export function collateSamples(samples: readonly unknown[], how: Omit<Place, 'path'>): HostTree {
+  if (Array.isArray(samples[0])) return collateLists(samples, { ...how, path: '' });
+  return collateAt(samples, { ...how, path: '' });
 }
 
 /** Where in the samples we are, for errors. */
 interface Place {
   readonly ids: ArrayLike<SampleId>;
   readonly path: string;
+  readonly packed?: boolean | undefined;
 }
 
 function collateAt(values: readonly unknown[], place: Place): HostTree {
@@ -78,6 +86,7 @@ function words(values: readonly unknown[], place: Place): string[] {
 
 function stack(values: readonly unknown[], place: Place): HostTensor {
   const first = asHostTensor(values, 0, place);
+  if (place.packed && isPacked(first)) return stackPacked(values, first, place);
   const size = sizeOf(first.shape);
   const dtype = first.dtype ?? dtypeOf(first.data);
   const data = newArray(dtype, values.length * size);
@@ -88,6 +97,20 @@ function stack(values: readonly unknown[], place: Place): HostTensor {
     if (isScaled(value)) rescale((data as Float32Array).subarray(row * size, (row + 1) * size), value.scale);
   }
   return { data, shape: [values.length, ...first.shape], dtype };
+}
+
+/** Bytes of one scale stay bytes. */
+function stackPacked(values: readonly unknown[], first: PackedTensor, place: Place): HostTensor | PackedTensor {
+  const { scale, dtype } = first;
+  const size = sizeOf(first.shape);
+  const data = new Uint8Array(memoryOf(values.length * size));
+  for (let row = 0; row < values.length; row++) {
+    const value = asHostTensor(values, row, place);
+    if (!isPacked(value) || value.scale !== scale) return stack(values, { ...place, packed: false });
+    if (!sameShape(value.shape, first.shape)) throw otherShape(value, first, row, place);
+    data.set(value.data, row * size);
+  }
+  return { data, shape: [values.length, ...first.shape], dtype, scale };
 }
 
 function asHostTensor(values: readonly unknown[], row: number, place: Place): HostTensor {
@@ -110,7 +133,7 @@ function collateLists(values: readonly unknown[], place: Place): HostTree {
   });
   return Array.from({ length }, (_, i) => {
     const inner = values.map((value) => (value as readonly unknown[])[i]);
-    return collateAt(inner, { ids: place.ids, path: `${place.path}[${i}]` });
+    return collateAt(inner, { ...place, path: `${place.path}[${i}]` });
   });
 }
 
@@ -124,7 +147,7 @@ function collateKeys(values: readonly unknown[], place: Place): HostTree {
   const tree: Record<string, HostTree> = {};
   for (const key of keys) {
     const inner = values.map((value) => (value as Record<string, unknown>)[key]);
-    tree[key] = collateAt(inner, { ids: place.ids, path: place.path ? `${place.path}.${key}` : key });
+    tree[key] = collateAt(inner, { ...place, path: place.path ? `${place.path}.${key}` : key });
   }
   return tree;
 }

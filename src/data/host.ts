@@ -28,10 +28,17 @@ export interface HostTensor {
   readonly dtype?: HostDtype | undefined;
 }
 
-/** A host tensor whose values still have to be multiplied by `scale`: what is quicker to do to a whole batch. */
+/** A host tensor whose values still have to be multiplied by `scale`: what is quicker to do to a whole batch, or later. */
 export interface ScaledTensor extends HostTensor {
   readonly dtype: 'float32';
   readonly scale: number;
+  /** Added after scaling. Default 0. */
+  readonly offset?: number | undefined;
+}
+
+/** A {@link ScaledTensor} of bytes, as engines unpack them. */
+export interface PackedTensor extends ScaledTensor {
+  readonly data: Uint8Array;
 }
 
 /** One batch as named host tensors, each with the batch as its first axis. */
@@ -77,9 +84,22 @@ export function isHostTensor(value: unknown): value is HostTensor {
   );
 }
 
-/** Whether values have to be scaled before anybody but {@link collate} sees them. */
+/** Whether values have to be scaled before anybody outside this layer sees them. */
 export function isScaled(value: HostTensor): value is ScaledTensor {
   return (value as Partial<ScaledTensor>).scale !== undefined;
+}
+
+/** Whether these are bytes that have to be scaled. */
+export function isPacked(value: HostTensor): value is PackedTensor {
+  return isScaled(value) && value.data instanceof Uint8Array;
+}
+
+/** The tensor as everybody sees it: what was left to be scaled is scaled. */
+export function scaled(value: HostTensor): HostTensor {
+  if (!isScaled(value)) return value;
+  const data = new Float32Array(value.data);
+  rescale(data, value.scale, value.offset);
+  return { data, shape: value.shape, dtype: 'float32' };
 }
 
 /** Multiplies in place, four at a time. Copying first and scaling then takes half the time of doing both at once. */

@@ -29,12 +29,12 @@ export class LentMemory {
     if (this.#loans.length > MOST_LOANS) this.#loans.shift();
   }
 
-  /** The memory of all batches that are over by now. */
-  collect(): ArrayBuffer[] {
+  /** The memory of each batch that is over by now. */
+  collect(): (readonly ArrayBuffer[])[] {
     if (this.#loans.length === 0) return [];
     const over = this.#loans.filter(({ tensors }) => tensors.every(({ isDisposed }) => isDisposed));
     if (over.length > 0) this.#loans = this.#loans.filter((loan) => !over.includes(loan));
-    return over.flatMap(({ pieces }) => pieces);
+    return over.map(({ pieces }) => pieces);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { DataError, KelvinError, messageOf } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
-import { collate } from './collate.ts';
+import { collateSamples } from './collate.ts';
 import { type Dataset, sampleIdOf } from './dataset.ts';
 import { type HostBatch, type HostTree, isHostArray, isThenable } from './host.ts';
 import type { BatchTransform } from './transforms.ts';
@@ -30,6 +30,8 @@ export interface BatchRequest {
   readonly epoch: number;
   /** The samples themselves, by row, where there is no dataset to ask; `indices` are their places in the stream. */
   readonly samples?: readonly unknown[] | undefined;
+  /** Leave bytes packed that the engine will scale, where no transform has to see them. */
+  readonly packed?: boolean | undefined;
 }
 
 /** A sample that was left out. */
@@ -52,7 +54,9 @@ export function readBatch<S>(given: Reader<S>, request: BatchRequest): ReadBatch
   const { dataset, transform, asSamples } = reader;
   const perSample = typeof transform === 'function';
   if (dataset.gather && !asSamples && !perSample) {
-    return { tree: augmented(reader, request, dataset.gather(request.indices), request.indices), bad: [] };
+    const { indices, packed } = request;
+    if (dataset.gatherPacked && packed && !transform) return { tree: dataset.gatherPacked(indices), bad: [] };
+    return { tree: augmented(reader, request, dataset.gather(indices), indices), bad: [] };
   }
   const bad: BadSample[] = [];
   const read = readSamples(reader, request, bad);
@@ -81,7 +85,8 @@ function finish<S>(
   if (reader.asSamples) return { samples, bad };
   const indices = bad.length > 0 ? request.indices.filter((_, row) => all[row] !== MISSING) : request.indices;
   const ids = Array.from(indices, (index) => sampleIdOf(reader.dataset, index));
-  return { tree: augmented(reader, request, collate(samples, ids), indices), bad };
+  const packed = request.packed && !reader.transform;
+  return { tree: augmented(reader, request, collateSamples(samples, { ids, packed }), indices), bad };
 }
 
 /** The batch passed through a batch transform, where there is one. */

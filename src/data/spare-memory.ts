@@ -5,15 +5,12 @@
 
 /** Smaller pieces are not worth the trouble. In bytes. */
 export const SPARE_BYTES = 64 * 1024;
-/** No more pieces are kept than a worker fills soon. */
-const MOST_PIECES = 8;
 
-const spare: ArrayBuffer[] = [];
+let spare: ArrayBuffer[] = [];
 
-/** Takes memory over for later. */
+/** Takes memory over for the next batch, in place of what is left over from before. */
 export function keepSpare(pieces: readonly ArrayBuffer[]): void {
-  spare.push(...pieces);
-  spare.splice(0, spare.length - MOST_PIECES);
+  spare = [...pieces];
 }
 
 /** Memory of this size. What is in it is left over from before: the caller writes all of it. */

@@ -2,7 +2,8 @@
  * From batches on the host to tensors: done once per batch, on the main thread, when the consumer takes it.
  */
 import * as tf from '../core/tf.ts';
-import { dtypeOf, type HostArray, type HostTree, isHostTensor } from './host.ts';
+import { unpack } from '../core/unpack.ts';
+import { dtypeOf, type HostArray, type HostTensor, type HostTree, isHostTensor, isPacked, scaled } from './host.ts';
 
 /**
  * Makes the tensors of a batch. The caller owns them; when one cannot be made, those made before it are disposed.
@@ -24,7 +25,7 @@ export function toTensors(tree: HostTree): unknown {
 
 function build(tree: HostTree, made: tf.Tensor[]): unknown {
   if (isHostTensor(tree)) {
-    const tensor = tf.tensor(asValues(tree.data), tree.shape as number[], tree.dtype ?? dtypeOf(tree.data));
+    const tensor = unpacked(tree) ?? copied(scaled(tree));
     made.push(tensor);
     return tensor;
   }
@@ -33,6 +34,14 @@ function build(tree: HostTree, made: tf.Tensor[]): unknown {
   for (const key in tree) batch[key] = build((tree as Record<string, HostTree>)[key] as HostTree, made);
   return batch;
 }
+
+const unpacked = (value: HostTensor): tf.Tensor | undefined =>
+  isPacked(value)
+    ? unpack({ bytes: value.data, shape: value.shape, scale: value.scale, offset: value.offset ?? 0 })
+    : undefined;
+
+const copied = ({ data, shape, dtype }: HostTensor): tf.Tensor =>
+  tf.tensor(asValues(data), shape as number[], dtype ?? dtypeOf(data));
 
 /** tfjs takes three of the typed arrays as they are; the others are widened. */
 function asValues(data: HostArray): Float32Array | Int32Array | Uint8Array {

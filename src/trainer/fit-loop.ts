@@ -6,6 +6,7 @@ import type { Metrics } from '../core/contracts.ts';
 import { batchSizeOf, disposeTensors } from '../core/tensors.ts';
 import { reloadWhenDue } from './data-request.ts';
 import { validateWhileFitting } from './evaluation-loop.ts';
+import { isDone, leavesEpoch } from './limits.ts';
 import { type BatchSource, emptyLoader, iterate, release } from './loaders.ts';
 import { pauseOf } from './pause.ts';
 import type { Session } from './session.ts';
@@ -17,7 +18,7 @@ export async function fitLoop(session: Session): Promise<void> {
   const { hooks, instruments } = session;
   await hooks.fire('trainStart');
   await settleResumedBatch(session);
-  while (!session.isDone) {
+  while (!isDone(session)) {
     await reloadWhenDue(session);
     const train = session.train as BatchSource;
     const complete = await instruments.measure('trainEpoch', 'loop', () => trainEpoch(session, train));
@@ -62,7 +63,7 @@ async function trainEpoch(session: Session, train: BatchSource): Promise<boolean
     if (session.windowBatch === 0) instruments.ledger?.endPeriod('batch');
     await settleBatch(session);
     await session.breathe();
-    if (session.leavesEpoch) return isLast;
+    if (leavesEpoch(session)) return isLast;
   }
   if (progress.epochBatch === 0) throw emptyLoader(train, epoch);
   return true;
@@ -73,14 +74,14 @@ async function settleResumedBatch(session: Session): Promise<void> {
   if (session.unsettled === undefined) return;
   if (session.owesRow) session.writeStepRow();
   await settleBatch(session);
-  if (!session.interrupted && session.leavesEpoch) await endEpoch(session, session.isLastBatch);
+  if (!session.interrupted && leavesEpoch(session)) await endEpoch(session, session.isLastBatch);
 }
 
 /** What follows a batch: validation, and the schedulers that wait for it. A resumed run may begin with it. */
 async function settleBatch(session: Session): Promise<void> {
   const { unsettled, progress, optimization, desk } = session;
   if (unsettled === undefined) return;
-  if (session.isLastBatch || session.leavesEpoch) await endBatches(session);
+  if (session.isLastBatch || leavesEpoch(session)) await endBatches(session);
   if (validationDue(session)) await validateWhileFitting(session);
   if (session.interrupted) return;
   const metrics = (): Metrics => desk.callbackMetrics;

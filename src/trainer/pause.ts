@@ -4,6 +4,7 @@ import type { RandomState } from '../core/random.ts';
 import { globalRandom } from '../core/seed.ts';
 import type { LoaderSeed } from '../data/loader.ts';
 import type { LoaderRequest } from './data-request.ts';
+import { limitReached } from './limits.ts';
 import type { LogDeskState } from './log-desk.ts';
 import type { ProgressState } from './progress.ts';
 import type { Session, UnsettledBatch } from './session.ts';
@@ -47,7 +48,7 @@ export function pauseOf(session: Session): Pause | undefined {
 export function goOnFrom(session: Session, pause: Pause): void {
   const ended = { ...session.progress };
   Object.assign(session.progress, pause.progress, { elapsed: ended.elapsed });
-  if (session.limitReached) {
+  if (limitReached(session)) {
     Object.assign(session.progress, ended);
     return;
   }

@@ -11,6 +11,7 @@ import { allHyperparameters, restoreDataModule, savedLoaderRequest } from './dat
 import { sanityCheck } from './evaluation-loop.ts';
 import { fitLoop } from './fit-loop.ts';
 import type { ResolvedData } from './inputs.ts';
+import { isDone } from './limits.ts';
 import { refuseAutomaticFlags } from './manual-step.ts';
 import { Optimization } from './optimization.ts';
 import { goOnFrom, pauseOf } from './pause.ts';
@@ -66,7 +67,7 @@ export async function runFit(
   if (options.detectAnomaly) session.anomalies = anomalyWatch(session);
   session.anomalies?.attach();
   try {
-    if (!session.isDone || session.unsettled !== undefined) {
+    if (!isDone(session) || session.unsettled !== undefined) {
       if (progress.epochBatch === 0) await sanityCheck(session);
       session.compiled = compiledTraining(session);
       session.startClock();

@@ -12,6 +12,7 @@ import { refuseMisspelledHooks } from './hook-names.ts';
 import type { ResolvedData } from './inputs.ts';
 import { Instruments } from './instruments.ts';
 import { LeakLedger } from './leaks.ts';
+import { stoppedEarly } from './limits.ts';
 import { manualControl } from './manual-step.ts';
 import { refuseAsynchronousSteps } from './outputs.ts';
 import { Session } from './session.ts';
@@ -54,7 +55,7 @@ export async function runSession<T>(
     const result = await session.instruments.measure(stage, 'run', () => body(session));
     await datamodule?.teardown(stage);
     await session.hooks.fire('teardown', stage);
-    core.status = session.interrupted ? 'interrupted' : session.stoppedEarly ? 'stopped' : 'finished';
+    core.status = session.interrupted ? 'interrupted' : stoppedEarly(session) ? 'stopped' : 'finished';
     for (const logger of core.loggers) await logger.finalize?.(session.interrupted ? 'interrupted' : 'success');
     return result;
   } catch (error) {

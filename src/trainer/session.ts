@@ -3,7 +3,6 @@
  * the loops, gone afterwards; what outlives it (counters, optimizer, metrics) belongs to the trainer.
  */
 import type { JsonObject, RunStage } from '../core/contracts.ts';
-import { milliseconds } from '../core/duration.ts';
 import type { RandomState } from '../core/random.ts';
 import type { AnomalyWatch } from '../engine/anomalies.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
@@ -144,12 +143,6 @@ export class Session {
     this.interrupted = true;
   }
 
-  /** A callback or the module asked for the end, and it came before the limits were reached. */
-  get stoppedEarly(): boolean {
-    const brokenOff = this.resumePoint !== undefined;
-    return this.shouldStop && this.stage === 'fit' && (brokenOff || !this.limitReached);
-  }
-
   /** Moves all tensors of the session out of the engine: between two runs it holds nothing there. */
   park(): void {
     this.window.park();
@@ -166,37 +159,6 @@ export class Session {
   within<T>(body: () => T): T {
     const witness = this.compiled ?? this.anomalies;
     return witness === undefined ? body() : witness.within(body);
-  }
-
-  /** Nothing more is to be trained. */
-  get isDone(): boolean {
-    return this.interrupted || this.limitReached || (this.shouldStop && this.minimumsMet);
-  }
-
-  /** No further batch of this epoch is to be trained. */
-  get leavesEpoch(): boolean {
-    const { options, progress } = this;
-    const stepsDone = options.maxSteps !== -1 && progress.optimizerStep >= options.maxSteps;
-    return this.interrupted || stepsDone || this.timeIsUp || (this.shouldStop && this.minimumsMet);
-  }
-
-  get limitReached(): boolean {
-    const { maxEpochs, maxSteps } = this.options;
-    if (this.train?.count === 0) return true;
-    if (maxEpochs !== -1 && this.progress.epoch >= maxEpochs) return true;
-    return (maxSteps !== -1 && this.progress.optimizerStep >= maxSteps) || this.timeIsUp;
-  }
-
-  get minimumsMet(): boolean {
-    const { minEpochs, minSteps } = this.options;
-    const epochs = this.progress.epoch + (this.isLastBatch && this.progress.epochBatch > 0 ? 1 : 0);
-    return epochs >= minEpochs && this.progress.optimizerStep >= minSteps;
-  }
-
-  get timeIsUp(): boolean {
-    const { maxTime } = this.options;
-    if (maxTime === undefined) return false;
-    return this.elapsed >= milliseconds(maxTime) && this.minimumsMet;
   }
 
   /** Starts the clock of `maxTime`: engine, data and sanity check do not count. */

@@ -2,6 +2,7 @@
 
 import { isTimeSpan, limitedCount, milliseconds } from '../core/duration.ts';
 import { ConfigError } from '../core/errors.ts';
+import { minimumsMet } from './limits.ts';
 import type { ResolvedTrainerOptions } from './options.ts';
 import type { Session } from './session.ts';
 
@@ -10,7 +11,7 @@ export function validationDue(session: Session): boolean {
   const { options, progress, val, module, isLastBatch, train } = session;
   if (val.length === 0 || module.validationStep === undefined || session.interrupted) return false;
   if (progress.validatedBatch === progress.globalBatch) return false; // done before the checkpoint that was resumed from
-  if (session.shouldStop && session.minimumsMet) return true;
+  if (session.shouldStop && minimumsMet(session)) return true;
   const { valCheckInterval, checkValEveryNEpoch: everyNEpoch } = options;
   if (isTimeSpan(valCheckInterval)) return session.sinceValidation >= milliseconds(valCheckInterval);
   if (everyNEpoch === null) return progress.globalBatch % (valCheckInterval as number) === 0;

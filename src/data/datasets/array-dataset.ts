@@ -10,7 +10,7 @@ import type * as tf from '../../core/tf.ts';
 import type { Dataset } from '../dataset.ts';
 import { type HostBatch, type HostTensor, sizeOf } from '../host.ts';
 import { withRecipe } from '../workers/recipe.ts';
-import { type ColumnPlan, gatherColumn, type HostColumn, planOf } from './columns.ts';
+import { type ColumnPlan, gatherColumn, gatherPacked, type HostColumn, planOf } from './columns.ts';
 
 type Columns = Readonly<Record<string, HostColumn>>;
 
@@ -87,12 +87,19 @@ export class ArrayDataset<const C extends Columns = Columns>
     return batch;
   }
 
-  #each(indices: ArrayLike<number>): { name: string; tensor: HostTensor }[] {
+  /** The same, for the loader: bytes are left for the engine to scale. */
+  gatherPacked(indices: ArrayLike<number>): HostBatch {
+    const batch: HostBatch = {};
+    for (const { name, tensor } of this.#each(indices, gatherPacked)) batch[name] = tensor;
+    return batch;
+  }
+
+  #each(indices: ArrayLike<number>, gather = gatherColumn): { name: string; tensor: HostTensor }[] {
     for (let row = 0; row < indices.length; row++) {
       const index = indices[row] as number;
       if (!(index >= 0 && index < this.length && Number.isInteger(index))) throw noSuchSample(index, this.length);
     }
-    return this.#plans.map((plan) => ({ name: plan.name, tensor: gatherColumn(plan, indices) }));
+    return this.#plans.map((plan) => ({ name: plan.name, tensor: gather(plan, indices) }));
   }
 }
 

@@ -2,7 +2,7 @@
  * Columns of typed arrays, and gathering rows of them into a fresh array: the innermost loop of data loading.
  */
 import { ConfigError, DataError, show } from '../../core/errors.ts';
-import { dtypeOf, type HostArray, type HostTensor, isHostArray, rescale, sizeOf } from '../host.ts';
+import { dtypeOf, type HostArray, type HostTensor, isHostArray, type PackedTensor, rescale, sizeOf } from '../host.ts';
 import { memoryOf } from '../spare-memory.ts';
 
 /** One column: the values of all samples, one after the other, and the shape of one sample. */
@@ -66,10 +66,25 @@ export function gatherColumn({ column, size, dtype }: ColumnPlan, indices: Array
   return { data: out, shape, dtype };
 }
 
+/** The same, but bytes that become floats stay bytes. */
+export function gatherPacked(plan: ColumnPlan, indices: ArrayLike<number>): HostTensor | PackedTensor {
+  const { column, size, dtype } = plan;
+  const { data, scale = 1, offset } = column;
+  if (dtype !== 'float32' || !(data instanceof Uint8Array)) return gatherColumn(plan, indices);
+  const out = new Uint8Array(memoryOf(indices.length * size));
+  copyRows(data, indices, size, out);
+  return { data: out, shape: [indices.length, ...column.shape], dtype, scale, offset };
+}
+
 /** Below this many values a loop is faster than a copy of a piece of memory. */
 const SHORT_ROW = 24;
 
-function copyRows(data: HostArray, indices: ArrayLike<number>, size: number, out: Float32Array | Int32Array): void {
+function copyRows(
+  data: HostArray,
+  indices: ArrayLike<number>,
+  size: number,
+  out: Float32Array | Int32Array | Uint8Array,
+): void {
   const rows = indices.length;
   if (size === 1) {
     for (let row = 0; row < rows; row++) out[row] = data[indices[row] as number] as number;

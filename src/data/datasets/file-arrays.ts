@@ -8,8 +8,8 @@ import type { Dataset } from '../dataset.ts';
 import { unreadable } from '../files/file-errors.ts';
 import type { ArrayLayout } from '../files/npy.ts';
 import { bytesOf, numbersIn } from '../files/number-kinds.ts';
-import type { HostBatch, HostTensor } from '../host.ts';
-import { sizeOf } from '../host.ts';
+import { type HostBatch, type HostTensor, type PackedTensor, sizeOf } from '../host.ts';
+import { memoryOf } from '../spare-memory.ts';
 import { withRecipe } from '../workers/recipe.ts';
 import { noSuchSample, sameLength } from './array-dataset.ts';
 import { gatherColumn, planOf } from './columns.ts';
@@ -51,12 +51,21 @@ export class FileArrays<B = unknown> implements Dataset<Record<string, HostTenso
   }
 
   gather(indices: ArrayLike<number>): HostBatch {
+    return this.#gather(indices, false);
+  }
+
+  /** The same, for the loader: bytes are left for the engine to scale. */
+  gatherPacked(indices: ArrayLike<number>): HostBatch {
+    return this.#gather(indices, true);
+  }
+
+  #gather(indices: ArrayLike<number>, packed: boolean): HostBatch {
     for (let row = 0; row < indices.length; row++) {
       const index = indices[row] as number;
       if (!(index >= 0 && index < this.length && Number.isInteger(index))) throw noSuchSample(index, this.length);
     }
     const batch: HostBatch = {};
-    for (const [name, column] of Object.entries(this.columns)) batch[name] = this.#rows(name, column, indices);
+    for (const [name, column] of Object.entries(this.columns)) batch[name] = this.#rows(name, column, indices, packed);
     return batch;
   }
 
@@ -66,10 +75,10 @@ export class FileArrays<B = unknown> implements Dataset<Record<string, HostTenso
     this.#open.clear();
   }
 
-  #rows(name: string, column: FileColumn, indices: ArrayLike<number>): HostTensor {
+  #rows(name: string, column: FileColumn, indices: ArrayLike<number>, packed: boolean): HostTensor | PackedTensor {
     const shape = column.sample ?? column.shape.slice(1);
     const stride = sizeOf(shape) * bytesOf(column.kind);
-    const bytes = new Uint8Array(indices.length * stride);
+    const bytes = new Uint8Array(memoryOf(indices.length * stride));
     for (let row = 0; row < indices.length; ) {
       const first = indices[row] as number;
       let run = 1; // neighbours in the file are read at once
@@ -79,7 +88,11 @@ export class FileArrays<B = unknown> implements Dataset<Record<string, HostTenso
     }
     const data = numbersIn(bytes, column.kind, column.bigEndian, column.file);
     const { scale, dtype } = column;
-    return gatherColumn(planOf([name, { data, shape, scale, dtype }]), countTo(indices.length));
+    const plan = planOf([name, { data, shape, scale, dtype }]);
+    if (packed && plan.dtype === 'float32' && data instanceof Uint8Array) {
+      return { data, shape: [indices.length, ...shape], dtype: plan.dtype, scale: scale ?? 1 };
+    }
+    return gatherColumn(plan, countTo(indices.length));
   }
 
   #read({ file }: FileColumn, into: Uint8Array, position: number): void {

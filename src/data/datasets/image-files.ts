@@ -5,8 +5,8 @@
 import { DataError } from '../../core/errors.ts';
 import type * as tf from '../../core/tf.ts';
 import type { Dataset } from '../dataset.ts';
-import { type DecodeOptions, decodeUnscaled, scaled } from '../decode/decode.ts';
-import type { HostTensor } from '../host.ts';
+import { type DecodeOptions, decodeUnscaled } from '../decode/decode.ts';
+import { type HostTensor, scaled } from '../host.ts';
 import { withRecipe } from '../workers/recipe.ts';
 import { noSuchSample } from './array-dataset.ts';
 

@@ -39,6 +39,10 @@ export function subset<S, B>(dataset: Dataset<S, B>, indices: ArrayLike<number>)
     const gather = dataset.gather.bind(dataset);
     part.gather = (rows) => gather(Uint32Array.from(rows, (row) => at(chosen, row)));
   }
+  if (dataset.gatherPacked) {
+    const gatherPacked = dataset.gatherPacked.bind(dataset);
+    part.gatherPacked = (rows) => gatherPacked(Uint32Array.from(rows, (row) => at(chosen, row)));
+  }
   if (!hasRecipe(dataset)) return part;
   return withRecipe(part, import.meta.url, 'subset', () => [asIngredient(dataset), chosen]);
 }

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { DataError, messageOf } from '../../core/errors.ts';
 import { oneOf, parseOptions, wholeNumber } from '../../core/options.ts';
 import { contentOf } from '../files/whole-file.ts';
-import { type HostTensor, isScaled, rescale, type ScaledTensor } from '../host.ts';
+import { type HostTensor, type ScaledTensor, scaled } from '../host.ts';
 import { loadSharp } from './sharp.ts';
 
 /** How images are brought to one size and form. */
@@ -75,7 +75,7 @@ export async function decodeImage(
   );
 }
 
-/** The same with options that were checked before. Floating-point pixels are left to be scaled, see {@link scaled}. */
+/** The same with options that were checked before. Floating-point pixels are left to be scaled. */
 export async function decodeUnscaled(
   options: DecodeOptions,
   source: Uint8Array | string,
@@ -124,14 +124,6 @@ function valuesIn(bytes: Buffer, wide: boolean): Uint8Array | Uint16Array {
   if (!wide) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const own = bytes.byteOffset % 2 === 0 ? bytes : Uint8Array.prototype.slice.call(bytes);
   return new Uint16Array(own.buffer, own.byteOffset, own.byteLength / 2);
-}
-
-/** The image as everybody sees it: what {@link decodeUnscaled} left to be done is done. */
-export function scaled(image: HostTensor | ScaledTensor): HostTensor {
-  if (!isScaled(image)) return image;
-  const data = Float32Array.from(image.data);
-  rescale(data, image.scale);
-  return { data, shape: image.shape, dtype: 'float32' };
 }
 
 function asDataError(name: string, limitPixels: number, cause: unknown): DataError {

@@ -47,13 +47,21 @@ export function startWorker(runtime: WorkerRuntime, events: WorkerEvents): Worke
   };
 }
 
+/**
+ * A picture is decoded into memory that V8 counts but lets go only when it clears out the young objects. With as much room
+ * for these as it grants by default, that is so seldom that it takes the memory for a leak, marks everything over and over,
+ * and spins between the parts of that work: as dear as the decoding.
+ */
+const YOUNG = { maxYoungGenerationSizeMb: 6 };
+
 function startThread(events: WorkerEvents): WorkerHandle {
   const worker = fromSources
     ? new Worker(`import('tsx/esm/api').then((tsx) => (tsx.register(), import('${ENTRY}')))`, {
         eval: true,
         execArgv: [],
+        resourceLimits: YOUNG,
       })
-    : new Worker(new URL(ENTRY));
+    : new Worker(new URL(ENTRY), { resourceLimits: YOUNG });
   worker.on('message', (answer: WorkerAnswer) => events.answer(answer));
   worker.on('error', (error) => events.death(error));
   worker.on('exit', (code) => events.death(new Error(`a worker ended with exit code ${code}`)));

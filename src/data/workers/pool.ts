@@ -30,7 +30,7 @@ export class WorkerPool {
   readonly #setup: WorkerSetup;
   readonly #places: readonly Place[];
   readonly #queue: Job[] = [];
-  #spare: ArrayBuffer[] = [];
+  #spare: (readonly ArrayBuffer[])[] = [];
   #closed = false;
 
   constructor(count: number, runtime: WorkerRuntime, setup: WorkerSetup) {
@@ -56,9 +56,12 @@ export class WorkerPool {
     });
   }
 
-  /** Takes the memory of batches that are over; it goes to a worker with the next task. Processes share no memory. */
-  giveBack(pieces: readonly ArrayBuffer[]): void {
-    if (this.#runtime === 'threads') this.#spare.push(...pieces);
+  /**
+   * Takes the memory of batches that are over. That of one goes to a worker with each task: what a worker holds counts for
+   * its garbage collector. Processes share no memory.
+   */
+  giveBack(batches: readonly (readonly ArrayBuffer[])[]): void {
+    if (this.#runtime === 'threads') this.#spare.push(...batches);
   }
 
   /** Ends the workers. Batches that are still being read are rejected. */
@@ -88,7 +91,7 @@ export class WorkerPool {
     place.job = job;
     place.worker.keepAlive(true);
     try {
-      place.worker.post({ setup, request: job.request, spare: this.#spare.splice(0) });
+      place.worker.post({ setup, request: job.request, spare: this.#spare.shift() });
     } catch (cause) {
       void place.worker.end();
       [place.worker, place.job] = [undefined, undefined];

@@ -1,11 +1,12 @@
-/** Compiles tfjs-node's addon against the TensorFlow that came in the wheel. */
+/** Compiles tfjs-node's addon against the TensorFlow that came in the wheel, and Kelvin's own for small steps. */
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { BackendError } from '../../core/errors.ts';
 import { CONFIG_FILE } from '../compile/tensorflow/session-config.ts';
 import { fetchPackage } from './fetch.ts';
-import { addonOf } from './layout.ts';
+import { addonOf, stepsAddonOf } from './layout.ts';
 import { NODE_HEADERS } from './pins.ts';
 import { runProgram } from './tools.ts';
 
@@ -23,8 +24,11 @@ export function wantedOfTensorFlow(name: string): string | undefined {
   return HEADERS.some((prefix) => name.startsWith(INCLUDE + prefix)) ? name : undefined;
 }
 
+/** What is compiled of every addon. */
+const ADDON = ['-std=c++17', '-fPIC', '-shared', '-DNAPI_VERSION=8'];
+
 /**
- * Compiles the addon into the engine's folder, where wheel and tfjs-node have been unpacked.
+ * Compiles the addons into the engine's folder, where wheel and tfjs-node have been unpacked.
  *
  * @param further folders of libraries that TensorFlow opens by itself, as CUDA's, relative to the engine's folder
  * @throws BackendError `native-build`, `native-download`
@@ -33,24 +37,27 @@ export async function buildAddon(folder: string, compiler: string, further: read
   const libraries = join(folder, 'tensorflow');
   const sources = join(folder, 'tfjs-node', 'binding');
   await configureSessions(join(sources, 'tfjs_backend.cc'));
-  const args = [
-    '-O2',
-    '-std=c++17',
-    '-fPIC',
-    '-shared',
-    '-DNAPI_VERSION=8',
-    `-I${await nodeHeaders(folder)}`,
-    `-I${join(folder, INCLUDE)}`,
+  const headers = await nodeHeaders(folder);
+  await compile(compiler, [
+    ...['-O2', ...ADDON, `-I${headers}`, `-I${join(folder, INCLUDE)}`],
     join(sources, 'tfjs_backend.cc'),
     join(sources, 'tfjs_binding.cc'),
-    '-o',
-    addonOf(folder),
-    `-L${libraries}`,
-    ...LIBRARIES.map((library) => `-l:${library}`),
+    ...['-o', addonOf(folder), `-L${libraries}`, ...LIBRARIES.map((library) => `-l:${library}`)],
     // As DT_RPATH: that is also searched for what TensorFlow opens later, which DT_RUNPATH is not.
     '-Wl,--disable-new-dtags',
     ...['$ORIGIN', ...further.map((path) => `$ORIGIN/../${path}`)].map((path) => `-Wl,-rpath,${path}`),
-  ];
+  ]);
+  await buildSteps(stepsAddonOf(folder), compiler, headers);
+}
+
+/** Kelvin's own addon, which runs small steps. The two options let loops over roots and choices become vector instructions. */
+async function buildSteps(addon: string, compiler: string, headers: string): Promise<void> {
+  const source = fileURLToPath(new URL('../../../native/steps.cc', import.meta.url));
+  const exact = ['-fno-math-errno', '-fno-trapping-math'];
+  await compile(compiler, ['-O3', ...exact, ...ADDON, `-I${headers}`, source, '-o', addon]);
+}
+
+async function compile(compiler: string, args: readonly string[]): Promise<void> {
   const { status, err } = await runProgram(compiler, args);
   if (status === 0) return;
   throw new BackendError(`${compiler} could not compile the addon:\n${err}\n`, {

@@ -24,6 +24,7 @@ import { completePoolGradients } from './pool-gradients.ts';
 import { completeRandom } from './random.ts';
 import { completeReductions } from './reductions.ts';
 import { completeStrings } from './strings.ts';
+import { completeUnpack } from './unpack.ts';
 import { completeViaCpu } from './via-cpu.ts';
 
 let done = false;
@@ -44,6 +45,7 @@ export function completeWasm(): void {
   completeGather();
   completeRandom();
   completeStrings();
+  completeUnpack();
   completeGradients();
   for (const name of [tf.Einsum, tf.Conv3DBackpropInputV2]) completeViaCpu(name);
   accelerateWasm();

@@ -65,6 +65,7 @@ export type Routine =
   | 'maxPoolGradient'
   | 'avgPoolGradient'
   | 'transpose'
+  | 'unpack'
   | 'crossEntropy'
   | 'sparseCrossEntropy'
   | 'klDivergence'

@@ -11,6 +11,7 @@ import { acceleratePooling } from './pool.ts';
 import { accelerateRandom } from './random.ts';
 import { accelerateReductions } from './reductions.ts';
 import { accelerateCrossEntropy } from './softmax.ts';
+import { accelerateUnpack } from './unpack.ts';
 
 /** Registers all of it. */
 export function accelerateWasm(): void {
@@ -23,6 +24,7 @@ export function accelerateWasm(): void {
   accelerateBatchNorm();
   accelerateLayerNorm();
   accelerateRandom();
+  accelerateUnpack();
   accelerateOptimizers();
   accelerateCrossEntropy();
   accelerateKLDivergence();
