@@ -113,7 +113,8 @@ function answers(rows: readonly SweepRow[]): string[] {
   return said;
 }
 
-const fewer = (times: number): string => (times < 1.05 ? 'hardly fewer than the teacher' : `${times.toFixed(1)} times fewer`);
+const fewer = (times: number): string =>
+  times < 1.05 ? 'hardly fewer than the teacher' : `${times.toFixed(1)} times fewer`;
 
 /** A difference of accuracies in points, with its interval. */
 export function pointsText({ value, low, high }: Estimate): string {
