@@ -50,6 +50,7 @@ try {
       'trainer/compile/compiled-run',
       'trainer/compile/compiled-evaluation',
       'trainer/compile/lowerings',
+      'engine/compile/forward',
       'trainer/compile/random-networks',
     ];
     const files = names.map((name) => `test/${name}.test.ts`).filter((file) => existsSync(file));
