@@ -87,13 +87,13 @@ export class CompiledTraining {
     session.desk.tap = (logged) => this.#recording?.log(logged);
   }
 
-  /** Trains on one batch, by one call where that step has been compiled, else by `eagerly`. */
-  async train(
+  /** Trains on one batch, by one call where that step has been compiled: at once then, else by `eagerly`. */
+  train(
     batch: unknown,
     batchIdx: number,
     isLast: boolean,
     eagerly: () => Promise<StepOutput>,
-  ): Promise<StepOutput> {
+  ): StepOutput | Promise<StepOutput> {
     if (this.#givenUp) return eagerly();
     const obstacle = obstacleOf(this.#session);
     if (obstacle !== undefined) {
@@ -112,7 +112,12 @@ export class CompiledTraining {
       this.#giveUp(`${changed} changes from step to step`);
       return eagerly();
     }
-    if (cache.ready) return run();
+    return changed === undefined && cache.plan !== undefined ? run() : this.#prepare(attempt, run);
+  }
+
+  /** Takes a step that has not been compiled yet, or that is not what it was. */
+  async #prepare(attempt: Attempt, run: () => StepOutput): Promise<StepOutput> {
+    const { cache, eagerly } = attempt;
     if (!this.#session.optimization.all.some(({ optimizer }) => optimizer.stepCount > 0)) return eagerly();
     for (let i = 0; i < MOST_REHEARSALS && cache.awaitsRehearsal && !this.#givenUp; i++) {
       if (!(await this.#rehearse(attempt))) return eagerly();

@@ -5,12 +5,12 @@ import type * as tf from '../../core/tf.ts';
 import { NonFiniteStep } from '../../engine/compile/index.ts';
 import { RuleOptimizer } from '../../optim/rule-optimizer.ts';
 import { nonFiniteLoss } from '../loss.ts';
-import { parametersOf } from '../optimization.ts';
 import type { Session } from '../session.ts';
 import { runPlan, type StepPlan } from './compiled-step.ts';
 import type { Phase } from './phase.ts';
 import { placeName } from './places.ts';
 import type { StepCache } from './step-cache.ts';
+import { WINDOW, withSums } from './window-sums.ts';
 
 /** The batch that a step is run with. */
 export interface TrainedBatch {
@@ -32,12 +32,12 @@ export function runCompiled(
 ): StepOutput {
   const { window, desk, progress } = session;
   const plan = cache.plan as StepPlan;
-  const inputs = new Map(tensors);
-  for (const [name, sum] of Object.entries(window.state().sums)) inputs.set(`window ${name}`, sum);
+  const inputs = window.batches === 0 ? tensors : withSums(tensors, window.state().sums);
   const sums: Record<string, tf.Tensor> = {};
-  const take = (name: string, tensor: tf.Tensor): void => {
-    if (name.startsWith('window ')) sums[name.slice('window '.length)] = share(tensor);
+  const gather = (name: string, tensor: tf.Tensor): void => {
+    if (name.startsWith(WINDOW)) sums[name.slice(WINDOW.length)] = share(tensor);
   };
+  const take = closes ? undefined : gather;
   const samples = batchSizeOf(batch) ?? 1;
   window.expect(samples);
   let output: StepOutput;
@@ -58,7 +58,7 @@ export function runCompiled(
   if (!plan.stepped.includes(true)) return output;
   for (const [i, { optimizer }] of session.optimization.all.entries()) {
     if (!plan.stepped[i] || !(optimizer instanceof RuleOptimizer)) continue;
-    optimizer.countStep(parametersOf(optimizer).filter((param) => cache.updated.has(placeName(param))));
+    optimizer.countStep((param) => cache.updated.has(placeName(param)));
   }
   progress.optimizerStep++;
   for (const work of works) work.count(progress.optimizerStep);

@@ -9,13 +9,16 @@ export class Memory {
   readonly buffers: Float32Array[] = [];
   readonly #places = new Map<Value, number>();
   readonly #shared = new Set<number>();
+  readonly #addon: StepsAddon;
   #free: Float32Array;
 
+  /** `floats` are set aside at once; what goes beyond lies elsewhere. */
   constructor(addon: StepsAddon, floats: number) {
+    this.#addon = addon;
     this.#free = addon.allocate(floats);
   }
 
-  /** How many floats the values of a graph take at most, temporary copies of outputs and updates included. */
+  /** About how many floats the values of a graph take, temporary copies of outputs and updates included. */
   static needed({ nodes, outputs, updates }: Graph): number {
     let floats = 0;
     const add = (value: Value): void => {
@@ -28,8 +31,10 @@ export class Memory {
 
   /** A new buffer. */
   make(floats: number): number {
+    const whole = aligned(floats);
+    if (whole > this.#free.length) this.#free = this.#addon.allocate(whole);
     const buffer = this.#free.subarray(0, floats);
-    this.#free = this.#free.subarray(aligned(floats));
+    this.#free = this.#free.subarray(whole);
     return this.#number(buffer);
   }
 

@@ -1,5 +1,8 @@
 /** What pooling is in TensorFlow, padding in numbers included: an average pool has none there, and is that of a padded image. */
+import * as tf from '../../../core/tf.ts';
 import { meanFactors, sidesOf } from '../../pool-padding.ts';
+import type { TensorFlowBackend } from '../../tensorflow/ops.ts';
+import { hasOwnKernels, poolWindow } from '../../tensorflow/own-kernels.ts';
 import type { GraphNode, Value } from '../graph.ts';
 import type { AttrValue } from './graph-def.ts';
 import type { Lower, Lowering } from './lower.ts';
@@ -28,6 +31,19 @@ const maxPool =
     return attrs && padding && [at.graph.node(op, names.map(at.input), { ...attrs, ...padding })];
   };
 
+/** By Kelvin's own kernel, where there is one and tfjs and TensorFlow agree on the windows. */
+function ownMaxPoolGradient({ graph, node, input }: Lowering): readonly string[] | undefined {
+  const { input: x, output } = node.inputs as Record<'input' | 'output', Value>;
+  const backend = tf.findBackend('tensorflow') as unknown as TensorFlowBackend | null;
+  if (backend === null || !hasOwnKernels(backend) || x.shape.length !== 4) return undefined;
+  const { outShape, ...window } = poolWindow(x.shape, node.attrs as unknown as tf.MaxPoolGradAttrs);
+  if (!tf.util.arraysEqual([...outShape], [...output.shape])) return undefined;
+  const attrs = Object.fromEntries(Object.entries(window).map(([name, ints]) => [name, { ints }]));
+  return [graph.node('KelvinMaxPoolGrad', [input('input'), input('output'), input('dy')], attrs)];
+}
+
+const maxPoolGradient = maxPool('MaxPoolGrad', ['input', 'output', 'dy']);
+
 const VALID = { padding: { s: 'VALID' } } as const;
 
 /** The image with its padding, by numbers. */
@@ -50,7 +66,7 @@ function factors({ graph, node: { attrs } }: Lowering, { shape }: Value): string
 
 export const POOL_LOWERINGS: Readonly<Record<string, Lower>> = {
   MaxPool: maxPool('MaxPool', ['x']),
-  MaxPoolGrad: maxPool('MaxPoolGrad', ['input', 'output', 'dy']),
+  MaxPoolGrad: (at) => ownMaxPoolGradient(at) ?? maxPoolGradient(at),
 
   AvgPool: (at) => {
     const { graph, node, input } = at;
