@@ -51,6 +51,8 @@ try {
       'trainer/compile/compiled-evaluation',
       'trainer/compile/several-optimizers',
       'trainer/compile/averaged-weights',
+      'trainer/compile/distillation-resume',
+      'trainer/compile/examples',
       'trainer/compile/lowerings',
       'engine/compile/forward',
       'trainer/compile/random-networks',
