@@ -41,7 +41,6 @@ try {
       'trainer/compile/compiled-run',
       'trainer/compile/compiled-evaluation',
       'trainer/compile/lowerings',
-      'trainer/compile/random-networks',
     ];
     const files = names.map((name) => `test/${name}.test.ts`).filter((file) => existsSync(file));
     const run = (files, further = {}) =>
