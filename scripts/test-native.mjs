@@ -41,11 +41,7 @@ try {
       'trainer/compile/compiled-run',
       'trainer/compile/compiled-evaluation',
       'trainer/compile/lowerings',
-<<<<<<< HEAD
       'engine/compile/forward',
-      'trainer/compile/random-networks',
-=======
->>>>>>> small-trainer
     ];
     const files = names.map((name) => `test/${name}.test.ts`).filter((file) => existsSync(file));
     const run = (files, further = {}) =>
