@@ -68,7 +68,11 @@ function startThread(events: WorkerEvents): WorkerHandle {
   worker.unref();
   return {
     id: worker.threadId,
-    post: (task) => worker.postMessage(task, [...(task.spare ?? [])]),
+    post: (task) =>
+      worker.postMessage(
+        task,
+        (task.spare ?? []).filter((piece) => piece instanceof ArrayBuffer),
+      ),
     keepAlive: (busy) => (busy ? worker.ref() : worker.unref()),
     end: async () => void (await worker.terminate()),
   };
