@@ -51,6 +51,7 @@ async function idxFiles(): Promise<Dataset<unknown, Batch>> {
   const [images, labels] = ['images', 'labels'].map((name) => join(folder, name)) as [string, string];
   const header = (...extents: number[]) =>
     Buffer.from(extents.flatMap((n, i) => (i === 0 ? [0, 0, 8, n] : [0, 0, 0, n])));
+  mkdirSync(folder, { recursive: true });
   writeFileSync(images, Buffer.concat([header(3, count, 5, 12), bytes]));
   writeFileSync(labels, Buffer.concat([header(1, count), Uint8Array.from(y.data)]));
   return (await idxImageFiles({ images, labels })) as unknown as Dataset<unknown, Batch>;
