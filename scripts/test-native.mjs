@@ -33,20 +33,36 @@ try {
     process.stdout.write('SKIPPED: no native engine is installed here (kelvin native install)\n');
   } else {
     const env = { ...process.env, KELVIN_TEST_NATIVE: join(engine.folder, '..'), KELVIN_TEST_ENGINE: 'tensorflow' };
-    const engines = ['convolution', 'gather', 'mat-mul', 'core-gradients', 'networks', 'native', 'tensorflow'];
+    const engines = [
+      'convolution',
+      'gather',
+      'mat-mul',
+      'core-gradients',
+      'networks',
+      'native',
+      'native-kernels',
+      'tensorflow',
+    ];
     const names = [
       ...engines.map((name) => `engine/${name}`),
+      'engine/compile/small-steps',
       'trainer/compile/compiled',
       'trainer/compile/compiled-run',
       'trainer/compile/compiled-evaluation',
       'trainer/compile/lowerings',
+      'engine/compile/forward',
+      'trainer/compile/random-networks',
     ];
     const files = names.map((name) => `test/${name}.test.ts`).filter((file) => existsSync(file));
-    const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...files], {
-      stdio: 'inherit',
-      env,
-    });
-    process.exitCode = status ?? 1;
+    const run = (files, further = {}) =>
+      // Reading 800 MB of libraries for the first time takes longer than hooks are given.
+      spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--hookTimeout=120000', ...files], {
+        stdio: 'inherit',
+        env: { ...env, ...further },
+      }).status ?? 1;
+    const compiled = files.filter((file) => file.includes('compile'));
+    // Networks of tests are small: their steps run outside of TensorFlow, and once more within.
+    process.exitCode = run(files) || run(compiled, { KELVIN_SMALL_STEPS: 'off' });
   }
 } catch (error) {
   if (!LACKING.includes(error?.code)) throw error;

@@ -78,8 +78,9 @@ export class ModelCheckpoint<W extends string = string> implements Callback {
     if (this.#dropped !== '') await rm(this.#dropped, { force: true });
   }
 
-  async onTrainBatchEnd(trainer: TrainerView): Promise<void> {
-    if (this.#isDueAfter(trainer)) await this.#saveOnce(trainer);
+  /** Returns no promise where nothing is due: a step is not to wait for one. */
+  onTrainBatchEnd(trainer: TrainerView): Promise<void> | undefined {
+    return this.#isDueAfter(trainer) ? this.#saveOnce(trainer) : undefined;
   }
 
   async onValidationEnd(trainer: TrainerView): Promise<void> {

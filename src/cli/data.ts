@@ -24,10 +24,18 @@ import type { DataSettings } from './settings.ts';
 /** A batch of the built-in data. */
 export type Images = { x: tf.Tensor4D; y: tf.Tensor1D };
 
+/** What one training does otherwise than the options say for all. */
+export interface TrainingChanges {
+  /** Pixels of random shifts. */
+  readonly jitter?: number | undefined;
+  /** The number of the run: each has an order of its own. Default 0. */
+  readonly run?: number | undefined;
+}
+
 /** Loaders, and what a model must know of the data. */
 export interface ImageData extends ModelInterface {
   /** A new loader at each call, so that two models can be given the same epochs. */
-  train(): DataLoader<Images>;
+  train(changes?: TrainingChanges): DataLoader<Images>;
   readonly val: DataLoader<Images> | undefined;
   readonly test: DataLoader<Images>;
   /** The labels of the test images, in order; undefined when they have none. */
@@ -62,9 +70,12 @@ export async function loadData(
   const test = testSamples === undefined ? all.test : firstOf(all.test, testSamples);
   note(io, `Data: ${all.source}; ${train.length} images to train, ${val.length} to validate, ${test.length} to test.`);
   const loaderSeed = seed ?? Math.floor(Math.random() * 2 ** 32);
-  const transform = augmentation(settings.augment ?? [], jitter, all.shape);
+  const trainLoader = ({ jitter: shift = jitter, run = 0 }: TrainingChanges = {}): DataLoader<Images> => {
+    const transform = augmentation(settings.augment ?? [], shift, all.shape);
+    return new DataLoader(train, { batchSize, shuffle: true, seed: loaderSeed + run, transform, workers });
+  };
   return {
-    train: () => new DataLoader(train, { batchSize, shuffle: true, seed: loaderSeed, transform, workers }),
+    train: trainLoader,
     val: val.length > 0 ? new DataLoader(val, { batchSize, workers }) : undefined,
     test: new DataLoader(test, { batchSize, workers }),
     testLabels: all.testLabels,

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { checkpointsIn } from '../checkpoint/store.ts';
 import { ConfigError } from '../core/errors.ts';
-import type { TextWriter } from '../distillation/report/index.ts';
+import type { DistillationReport, TextWriter } from '../distillation/report/index.ts';
 import type { TemperatureSchedule } from '../distillation/temperature/temperature-callback.ts';
 import { type Io, say } from './io.ts';
 import type { DistillationSettings, TrainerSettings } from './settings.ts';
@@ -35,6 +35,8 @@ const FREE = [
   'cacheTeacher',
   'maxEpochs',
   'teacherEpochs',
+  'metrics',
+  'seeds',
 ];
 
 /**
@@ -82,6 +84,16 @@ export function schedule({ temperature, temperatureSchedule, maxEpochs }: Schedu
     default:
       return temperatureSchedule satisfies never;
   }
+}
+
+/** What the teacher has brought, in a sentence. */
+export function gainText(report: DistillationReport): string {
+  const { value, low, high, seeds } = report.gain('student distilled', 'student alone');
+  const { samples } = report.reference;
+  const fewer = (share: number): string => (share * samples).toFixed(1);
+  const sure = low > 0 || high < 0 ? '' : ', so they cannot be told apart';
+  const over = seeds.length === 1 ? 'one run of each' : `${seeds.length} pairs of runs`;
+  return `Distilled it makes ${fewer(value)} errors fewer than alone (95 %: ${fewer(low)} to ${fewer(high)}, ${over}${sure}).`;
 }
 
 /** A report of whatever kind. */

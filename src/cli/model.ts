@@ -40,9 +40,9 @@ export function trainingOptions(settings: ModelSettings): Omit<ImageClassificati
 
 /** What a checkpoint has to hold so that {@link rebuild} can do its work. */
 export function architecture(settings: ModelSettings, { shape, classNames }: ModelInterface): Record<string, unknown> {
-  const { model, hidden, channels, dropout } = settings;
+  const { model, hidden, channels, stemStride, dropout } = settings;
   const named = classNames && { classNames: [...classNames] };
-  return { model, hidden, channels, dropout, inputs: shape, ...named };
+  return { model, hidden, channels, stemStride, dropout, inputs: shape, ...named };
 }
 
 /** Makes the built-in classifier. Remembers its options, so that a checkpoint can tell how to make it again. */
@@ -52,11 +52,12 @@ export function buildClassifier(settings: ModelSettings, interface_: ModelInterf
   return module;
 }
 
-function encoder({ model, hidden, channels, dropout }: ModelSettings, shape: readonly number[]): tf.LayersModel {
+function encoder(settings: ModelSettings, shape: readonly number[]): tf.LayersModel {
+  const { model, hidden, channels, stemStride, dropout } = settings;
   if (model === 'mlp') return mlp({ inputs: shape, hidden, dropout });
   const image = shape as readonly [number, number, number];
   const options = { inputs: image, channels, dropout };
-  return model === 'cnn' ? convNet(options) : depthwiseSeparableNet(options);
+  return model === 'cnn' ? convNet(options) : depthwiseSeparableNet({ ...options, stemStride });
 }
 
 /** The options that a checkpoint of the built-in classifier was made with. @throws CheckpointError `not-built-in` */
@@ -64,7 +65,7 @@ export function savedSettings(
   path: string,
   { state }: Checkpoint,
 ): { settings: ModelSettings; interface: ModelInterface } {
-  const hparams = (state.hparams ?? {}) as JsonObject;
+  const hparams: JsonObject = { stemStride: 1, ...(state.hparams as JsonObject | undefined) }; // older ones lack it
   const sound = modelOptions.every((name) => problem(MODEL.options[name], hparams[name]) === undefined);
   if (!sound || !Array.isArray(hparams.inputs) || typeof hparams.classes !== 'number') {
     throw new CheckpointError(`${path} does not say how its model is built`, {

@@ -1,6 +1,7 @@
 /** All options of the command line, in groups. Configuration files take the same names. */
 import { ENGINE_NAMES } from '../engine/types.ts';
 import { VIEW_KINDS } from '../module/view-kinds.ts';
+import { DISTILLATION } from './distillation-options.ts';
 import {
   between,
   choice,
@@ -8,7 +9,6 @@ import {
   count,
   countOf,
   flag,
-  flagOrPath,
   interval,
   limit,
   type OptionGroup,
@@ -92,6 +92,7 @@ export const MODEL = group({
     model: choice(['mlp', 'cnn', 'depthwise'])('kind of network', { value: '<mlp|cnn|depthwise>', default: 'mlp' }),
     hidden: sizes('units of the hidden layers (mlp)', { default: [400, 400] }),
     channels: sizes('channels of the convolutions (cnn, depthwise)', { default: [16, 32] }),
+    stemStride: count(1)('stride of the first convolution (depthwise)', { default: 1 }),
     dropout: between(0, 0.95)('dropout rate', { default: 0 }),
     learningRate: positive('learning rate', { default: 1e-3 }),
     optimizer: choice(['adam', 'adamw', 'sgd'])('optimizer', { value: '<adam|adamw|sgd>', default: 'adam' }),
@@ -169,40 +170,6 @@ export const PREDICTIONS = group({
   title: 'Output:',
   section: undefined,
   options: { out: path('csv file for the predictions', { value: '<file>', defaultText: 'printed' }) },
-});
-
-export const DISTILLATION = group({
-  title: 'Distillation (the model options describe the student):',
-  section: 'distillation',
-  options: {
-    teacher: path('checkpoint of the teacher, made by `kelvin fit`', {
-      value: '<ckpt>',
-      defaultText: 'one is trained first',
-    }),
-    teacherModel: choice(['mlp', 'cnn', 'depthwise'])('kind of a teacher that is trained first', {
-      value: '<mlp|cnn|depthwise>',
-      default: 'mlp',
-    }),
-    teacherHidden: sizes('hidden layers of a teacher that is trained first (mlp)', { default: [400, 400] }),
-    teacherChannels: sizes('channels of a teacher that is trained first (cnn, depthwise)', { default: [32, 64] }),
-    teacherEpochs: countOf('ep', 1)('epochs of a teacher that is trained first', { default: 10 }),
-    temperature: positive('softens the answers of teacher and student', { default: 6 }),
-    temperatureSchedule: choice(['constant', 'linear', 'cosine', 'step'])(
-      'how the temperature goes down to 1 over the epochs',
-      {
-        default: 'constant',
-      },
-    ),
-    alpha: between(0, 1)('weight of the teacher: 0 labels alone, 1 teacher alone', { default: 0.9 }),
-    cacheTeacher: flagOrPath(
-      'ask the teacher once per image, and keep its logits in this directory (default: teacher-logits in --log-dir)',
-    ),
-    baseline: flag('also train the same student without the teacher, for comparison'),
-    sweep: words('many students instead of one: size, task, temperature, or sizes=0.5,0.1,temperatures=2,8 and so on', {
-      value: '<what>',
-    }),
-    seeds: count(1)('runs of each student of a sweep', { default: 3 }),
-  },
 });
 
 export const SUMMARY = group({

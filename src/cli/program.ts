@@ -2,12 +2,12 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { buildCommand, type CommandSpec } from './command.ts';
+import { DISTILLATION } from './distillation-options.ts';
 import { EXIT, type ExitCode, exitWith } from './exit.ts';
 import type { Io } from './io.ts';
 import type { OptionGroup } from './option.ts';
 import {
   DATA,
-  DISTILLATION,
   EVALUATION,
   GENERAL,
   MODEL,
@@ -74,11 +74,12 @@ const predict = define({
 const distill = define({
   name: 'distill',
   about: 'Train a small student from a large teacher, and compare the two.',
-  groups: [DISTILLATION, DATA, MODEL, TRAINER, OUTPUT, RESUME_DISTILLATION, PROFILING, GENERAL],
+  groups: [DISTILLATION, DATA, MODEL, LEARNING, METRICS, TRAINER, OUTPUT, RESUME_DISTILLATION, PROFILING, GENERAL],
   defaults: { hidden: [48], learningRate: 2e-3, maxEpochs: 20 },
   examples: [
     'kelvin distill --teacher runs/fit/version_0/checkpoints/last.ckpt --hidden 32',
-    'kelvin distill --data digits --baseline',
+    'kelvin distill --data digits --baseline --seeds 3',
+    'kelvin distill --data digits --augment crop --mixup 1 --alpha 1 --temperature 1 --max-epochs 100',
     'kelvin distill --data digits --sweep size',
   ],
   run: async (settings, context) => (await import('./commands/distill.ts')).distill(settings, context),

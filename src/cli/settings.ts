@@ -1,8 +1,8 @@
 /** The types of the commands' settings, made from the options. */
+import type { DISTILLATION } from './distillation-options.ts';
 import type { SettingsOf } from './option.ts';
 import type {
   DATA,
-  DISTILLATION,
   EVALUATION,
   GENERAL,
   MODEL,

@@ -33,12 +33,14 @@ export interface TrainingPlan {
   /** The metric that tells the best checkpoint, where there is one. */
   readonly monitor: string | undefined;
   readonly callbacks?: readonly Callback[] | undefined;
+  /** Whether to print the parts of the model first. Default true. */
+  readonly summary?: boolean | undefined;
 }
 
 /** Makes the trainer of `fit` and `distill`. */
 export function makeTraining(
   settings: TrainerSettings & OutputSettings & GeneralSettings & Partial<ProfilingSettings>, // a dry run has none
-  { name, monitor, callbacks = [] }: TrainingPlan,
+  { name, monitor, callbacks = [], summary = true }: TrainingPlan,
   io: Io,
 ): Training {
   const { maxEpochs, maxSteps, maxTime, gradientClipVal, gradientClipAlgorithm, accumulateGradBatches } = settings;
@@ -61,7 +63,13 @@ export function makeTraining(
     fastDevRun: settings.fastDevRun,
     profiler: makeProfiler(settings.profiler, io),
     logger,
-    callbacks: [new ModelSummary({ stream: io.stderr }), ...progressBar(settings, io), checkpoints, ...callbacks],
+    callbacks: [
+      ...(summary ? [new ModelSummary({ stream: io.stderr })] : []),
+      ...progressBar(settings, io),
+      checkpoints,
+      ...callbacks,
+    ],
+    enableModelSummary: summary,
     enableProgressBar: settings.progress,
   });
   return { trainer, checkpoints, logger };

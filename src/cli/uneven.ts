@@ -27,6 +27,17 @@ export function mixed(
   return mixup > 0 || cutmix > 0 ? new MixLoader(loader, { classes, mixup, cutmix }) : loader;
 }
 
+/** A cache knows samples as the loader makes them. @throws UsageError `cached-mixing` */
+export function checkCacheable({ mixup, cutmix }: LearningSettings): void {
+  if (mixup === 0 && cutmix === 0) return;
+  throw new UsageError('--cache-teacher', {
+    code: 'cached-mixing',
+    expected: 'no --mixup and no --cutmix beside it',
+    got: mixup > 0 ? `--mixup ${mixup}` : `--cutmix ${cutmix}`,
+    help: 'mixed images are new at each step, so the teacher has to be asked for each',
+  });
+}
+
 /** The callbacks that measure what `--metrics` names. */
 export function metricCallbacks({ metrics = [] }: MetricSettings, images: ImageData | undefined): Callback[] {
   if (metrics.length === 0) return [];

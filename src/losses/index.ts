@@ -1,6 +1,7 @@
 /** The losses, as the `losses` namespace of the package. */
 export { balancedClassWeights } from './class-weights.ts';
 export { type CrossEntropyOptions, crossEntropy } from './cross-entropy.ts';
+export { centeredKernelAlignment } from './distillation/alignment.ts';
 export {
   type CorrelationOptions,
   correlationDistillation,
@@ -17,6 +18,7 @@ export {
   softCrossEntropy,
 } from './distillation/divergences.ts';
 export { type AttentionOptions, attentionTransfer, featureCosine, featureMse } from './distillation/features.ts';
+export { type OverhaulOptions, overhaulDistillation, overhaulMargins } from './distillation/overhaul.ts';
 export {
   type ContrastiveOptions,
   contrastiveDistillation,

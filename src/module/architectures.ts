@@ -18,7 +18,7 @@ export interface MlpOptions {
   inputDropout?: number | undefined;
 }
 
-/** Options of {@link convNet} and {@link depthwiseSeparableNet}. */
+/** Options of {@link convNet}. */
 export interface ConvNetOptions {
   /** Height, width and channels of an image. */
   inputs: readonly [number, number, number];
@@ -30,6 +30,15 @@ export interface ConvNetOptions {
   batchNorm?: boolean | undefined;
   /** Dropout before the last layer. Default 0. */
   dropout?: number | undefined;
+}
+
+/** Options of {@link depthwiseSeparableNet}. */
+export interface DepthwiseSeparableOptions extends ConvNetOptions {
+  /**
+   * Stride of the first convolution. Default 1. With 2 it takes a quarter of the arithmetic, and what the last features see of
+   * the image is nearly twice as wide.
+   */
+  stemStride?: number | undefined;
 }
 
 const sizes = z.array(wholeNumber(1), { error: 'an array of whole numbers of at least 1' });
@@ -50,6 +59,8 @@ const convSchema = z.strictObject({
   batchNorm: flag().default(true),
   dropout: rate().default(0),
 });
+
+const separableSchema = convSchema.extend({ stemStride: wholeNumber(1).default(1) });
 
 /**
  * A multi-layer perceptron that gives logits of shape `[batch, classes]`. Inputs of any shape are flattened.
@@ -110,13 +121,23 @@ export function convNet(options: ConvNetOptions): tf.LayersModel {
  * const student = depthwiseSeparableNet({ inputs: [32, 32, 3], channels: [64, 128, 256], classes: 10 });
  * ```
  */
-export function depthwiseSeparableNet(options: ConvNetOptions): tf.LayersModel {
-  const { inputs, channels, classes, batchNorm, dropout } = parseOptions('depthwiseSeparableNet', convSchema, options);
+export function depthwiseSeparableNet(options: DepthwiseSeparableOptions): tf.LayersModel {
+  const settings = parseOptions('depthwiseSeparableNet', separableSchema, options);
+  const { inputs, channels, classes, batchNorm, dropout, stemStride } = settings;
   const model = tf.sequential({ layers: [tf.layers.inputLayer({ inputShape: [...inputs] })] });
   const useBias = !batchNorm;
   channels.forEach((filters, i) => {
     if (i === 0) {
-      model.add(tf.layers.conv2d({ filters, kernelSize: 3, padding: 'same', useBias, kernelInitializer: 'heNormal' }));
+      model.add(
+        tf.layers.conv2d({
+          filters,
+          kernelSize: 3,
+          strides: stemStride,
+          padding: 'same',
+          useBias,
+          kernelInitializer: 'heNormal',
+        }),
+      );
       finishBlock(model, batchNorm);
       return;
     }

@@ -1,5 +1,12 @@
 /** Modules: the public names of this folder, which are also the subpath `kelvin/module`. */
-export { type ConvNetOptions, convNet, depthwiseSeparableNet, type MlpOptions, mlp } from './architectures.ts';
+export {
+  type ConvNetOptions,
+  convNet,
+  type DepthwiseSeparableOptions,
+  depthwiseSeparableNet,
+  type MlpOptions,
+  mlp,
+} from './architectures.ts';
 export { LightningDataModule } from './data-module.ts';
 export { Dropout, type DropoutConfig } from './dropout.ts';
 export {

@@ -117,9 +117,17 @@ function numbers(group: AdamGroup, scalars: Scalars, decoupled: boolean): StepNu
   const step = nextStep(scalars);
   const root = Math.sqrt(1 - beta2 ** step);
   const rate = (lr * root) / (1 - beta1 ** step);
-  const decay = decoupled ? { keep: 1 - lr * weightDecay, weightDecay: 0 } : { keep: 1, weightDecay };
-  const moments = { beta1, taken1: 1 - beta1, beta2, taken2: 1 - beta2 };
-  return { values: { ...moments, rate, eps: eps * root, ...decay }, scalars: { step } };
+  const values = {
+    beta1,
+    taken1: 1 - beta1,
+    beta2,
+    taken2: 1 - beta2,
+    rate,
+    eps: eps * root,
+    keep: decoupled ? 1 - lr * weightDecay : 1,
+    weightDecay: decoupled ? 0 : weightDecay,
+  };
+  return { values, scalars: { step } };
 }
 
 /** The whole update as one kernel, where the engine has it. */

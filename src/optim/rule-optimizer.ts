@@ -130,13 +130,12 @@ export abstract class RuleOptimizer<G extends ParamGroup> extends Optimizer<G> {
     };
   }
 
-  /** Counts a step that was taken elsewhere, and brings the numbers of these parameters up to date. */
-  countStep(params: readonly tf.Variable[]): void {
-    const stepped = new Set(params);
+  /** Counts a step that was taken elsewhere, and brings the numbers of the parameters that took it up to date. */
+  countStep(stepped: (param: tf.Variable) => boolean): void {
     for (const group of this.paramGroups) {
       for (const param of group.params) {
         const state = this.#states.get(param);
-        if (state === undefined || !stepped.has(param)) continue;
+        if (state === undefined || !stepped(param)) continue;
         const { scalars } = state;
         if (this.#computed?.group !== group || this.#computed.from !== scalars) this.#numbers(group, scalars);
         this.#states.set(param, { slots: state.slots, scalars: (this.#computed as { to: Scalars }).to });

@@ -22,13 +22,13 @@ interface Differentiated {
   readonly gradients: Record<string, tf.Tensor>;
 }
 
-/** Trains on one batch. The output's tensors belong to the caller. */
-export async function trainOnBatch(
+/** Trains on one batch; a compiled step is over at once. The output's tensors belong to the caller. */
+export function trainOnBatch(
   session: Session,
   batch: unknown,
   batchIdx: number,
   isLast: boolean,
-): Promise<StepOutput> {
+): StepOutput | Promise<StepOutput> {
   if (session.compiled === undefined) return trainEagerly(session, batch, batchIdx, isLast);
   return session.compiled.train(batch, batchIdx, isLast, () => trainEagerly(session, batch, batchIdx, isLast));
 }

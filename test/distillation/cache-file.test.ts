@@ -199,9 +199,10 @@ describe('records', () => {
         const record = Buffer.alloc(codec.size);
         codec.write(record, slot, logits, checksum);
         const read = new Float32Array(classes + 1);
-        codec.read(record, read, 1);
+        const view = new DataView(record.buffer, record.byteOffset, record.length);
+        codec.read(view, 0, read, 1);
         expect(read.subarray(1)).toEqual(logits);
-        expect([codec.checksum(record), codec.isMissing(record)]).toEqual([checksum, false]);
+        expect([codec.checksum(view, 0), codec.isMissing(view, 0)]).toEqual([checksum, false]);
         expect([codec.isSound(record, slot), codec.isSound(record, slot + 1)]).toEqual([true, false]);
       }),
     );

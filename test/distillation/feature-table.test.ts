@@ -17,6 +17,7 @@ const BALANCERS = 'distillation/balancers.test.ts';
 const CACHE = 'distillation/cache-use.test.ts';
 const CACHE_FILE = 'distillation/cache-file.test.ts';
 const CHAIN = 'distillation/recipes/chain.test.ts';
+const ALIGNMENT = 'losses/distillation/alignment.test.ts';
 const UNLABELLED = 'distillation/recipes/unlabelled.test.ts';
 const REPORT = 'distillation/report.test.ts';
 const RULES = 'distillation/rules.test.ts';
@@ -134,6 +135,9 @@ const BEYOND: Record<string, Row> = {
   'equal compute': [
     ['distillation/equal-compute.test.ts', 'epochs follow from the costs', 'both are trained with the same compute'],
   ],
+  'CKA, the overhaul of feature distillation': [
+    [ALIGNMENT, 'centred kernel alignment: value and gradient', 'overhaul: value and gradient'],
+  ],
   'learned temperature, contrast within the batch': [
     [BALANCERS, 'a learned temperature is pushed the other way than the loss falls'],
     [DERIVED, 'contrast within the batch'],
@@ -172,7 +176,7 @@ const COMPLAINTS: Record<string, Row> = {
 describe.each([
   ['Must', MUST, 15],
   ['Should', SHOULD, 14],
-  ['Beyond', BEYOND, 5],
+  ['Beyond', BEYOND, 6],
   ['Complaint', COMPLAINTS, 13],
 ] as const)('%s', (_, table, count) => {
   test(`has ${count} rows`, () => expect(Object.keys(table)).toHaveLength(count));

@@ -57,6 +57,22 @@ test('divergence and calibration equal their definitions', async () => {
   for (const model of Object.values(models)) model.dispose();
 });
 
+test('the gain of one model over another is that of their pairs of seeds', async () => {
+  const [right, wrong] = [linear(0, 2), linear(2, 0)];
+  const models = { teacher: right, good: [right, right], mixed: [right, wrong] };
+  const report = await evaluateDistillation(models, batches(), FEW);
+  const accuracy = (name: string) => report.rows.find((row) => row.name === name)?.accuracy.seeds as number[];
+  const gains = accuracy('good').map((own, i) => own - (accuracy('mixed')[i] as number));
+  expect(gains[0]).toBe(0);
+  const gain = report.gain('good', 'mixed');
+  expect(gain.seeds).toEqual(gains);
+  expect(gain.value).toBeCloseTo((gains[0] as number) / 2 + (gains[1] as number) / 2, 12);
+  expect([gain.low, gain.high]).toEqual([-1, 1]); // two pairs say little
+  expect(() => report.gain('good', 'best')).toThrow("expected 'teacher' or 'good' or 'mixed', got 'best'");
+  expect(() => report.gain('good', 'teacher')).toThrow('expected as many seeds of both, got 2 and 1');
+  for (const model of [right, wrong]) model.dispose();
+});
+
 test('several seeds give a mean and an interval of Student, one seed an interval of Wilson', async () => {
   // 2, 7 and 5 errors: class 1 for x > 0, class 0 for x > 0, always class 0.
   const seeds = [linear(0, 1), linear(1, 0), linear(0, 0)];

@@ -59,6 +59,20 @@ describe.skipIf(!installed)(title, () => {
     );
   });
 
+  it.each([1, 4])('the softened divergence at T = %d has the same values and gradients', (temperature) => {
+    both(() =>
+      tf.tidy(() => {
+        const [logits, teacher] = [1, 2].map((seed) => tf.tensor2d(normals(seed, 30), [5, 6])) as [
+          tf.Tensor,
+          tf.Tensor,
+        ];
+        const loss = (x: tf.Tensor) => losses.klDivergence(x, teacher, { temperature });
+        const rows = losses.klDivergence(logits, teacher, { temperature, reduction: 'none' });
+        return read(loss(logits), rows, tf.grad(loss)(logits));
+      }),
+    );
+  });
+
   it.each([
     ['images', [3, 4, 5, 2]],
     ['one image of one pixel', [1, 1, 1, 3]],

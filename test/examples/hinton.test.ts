@@ -54,29 +54,37 @@ test('every run of the plan is made once, and reported', async () => {
 });
 
 describe('runs that are shared among processes', () => {
-  const runs = ['teacher/0', 'distilled/0', 'alone/0'].map((name) => ({ name, needsTeacher: name === 'distilled/0' }));
+  const runs = ['alone/0', 'teacher/0', 'distilled/0', 'distilled/1', 'distilled/2'];
   const share = async (codes: Record<string, number> = {}) => {
     const log: string[] = [];
-    const start = (name: string) => {
-      log.push(`${name} begins`);
+    const start = (name: string, threads: number) => {
+      log.push(`${name} begins on ${threads}`);
       const child = spawn(process.execPath, ['-e', `process.exit(${codes[name] ?? 0})`]);
       return child.once('exit', () => log.push(`${name} ends`));
     };
     return { code: await shareRuns({ runs, processes: 2, start }), log };
   };
 
-  test('students that need the teacher wait for it, others do not', async () => {
+  test('the teacher comes first with all threads, then as many students as there are processes', async () => {
     const { code, log } = await share();
     expect(code).toBe(0);
-    expect(log.slice(0, 2)).toEqual(['teacher/0 begins', 'alone/0 begins']);
-    expect(log.indexOf('distilled/0 begins')).toBeGreaterThan(log.indexOf('teacher/0 ends'));
-    expect(log).toHaveLength(6);
+    expect(log.slice(0, 4)).toEqual([
+      'teacher/0 begins on 2',
+      'teacher/0 ends',
+      'alone/0 begins on 1',
+      'distilled/0 begins on 1',
+    ]);
+    expect(log).toHaveLength(10);
   });
 
-  test('after one that fails none begins', async () => {
-    const { code, log } = await share({ 'teacher/0': 3 });
-    expect(code).toBe(3);
-    expect(log).not.toContain('distilled/0 begins');
-    expect(log).toContain('alone/0 ends');
+  test('without their teacher no students begin', async () => {
+    expect(await share({ 'teacher/0': 3 })).toEqual({ code: 3, log: ['teacher/0 begins on 2', 'teacher/0 ends'] });
+  });
+
+  test('after a student that fails none begins, and the one beside it is finished', async () => {
+    const { code, log } = await share({ 'alone/0': 4, 'distilled/0': 4 });
+    expect(code).toBe(4);
+    expect(log).toContain('distilled/0 ends');
+    expect(log).not.toContain('distilled/2 begins on 1');
   });
 });

@@ -35,6 +35,18 @@ test('convNet and depthwiseSeparableNet', () => {
   expect(separable.weights).toContain('3x3x4x1');
 });
 
+test('a stem with a stride halves all maps and keeps the weights', () => {
+  const maps = (stemStride?: number) => {
+    const net = depthwiseSeparableNet({ inputs: [16, 16, 1], channels: [4, 6], stemStride });
+    const sizes = net.layers.filter((layer) => /Conv/.test(layer.getClassName())).map((layer) => layer.outputShape[1]);
+    const weights = net.countParams();
+    net.dispose();
+    return { sizes, weights };
+  };
+  expect(maps().sizes).toEqual([16, 8, 8]);
+  expect(maps(2)).toEqual({ sizes: [8, 4, 4], weights: maps(1).weights });
+});
+
 test('wrong options say what they should be', () => {
   expect(() => mlp({ inputs: 784, hidden: [0], classes: 10 })).toThrowErrorMatchingInlineSnapshot(
     `[ConfigError: mlp: option \`hidden.0\`: expected a whole number of at least 1, got 0 (number).]`,

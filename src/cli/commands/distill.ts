@@ -1,86 +1,87 @@
 /** `kelvin distill`: trains a student from a teacher, which is trained first if there is none, and compares them. */
-import { join } from 'node:path';
 import { readCheckpoint } from '../../checkpoint/store.ts';
 import { withSeed } from '../../core/seed.ts';
 import type { LogitCache } from '../../distillation/cache/index.ts';
 import { DistillationModule } from '../../distillation/distillation-module.ts';
 import { evaluateDistillation } from '../../distillation/report/index.ts';
 import type { Teacher } from '../../distillation/teachers/as-source.ts';
-import { TemperatureCallback } from '../../distillation/temperature/temperature-callback.ts';
 import type { ImageClassificationModel } from '../../module/image-classification-model.ts';
 import type { LightningModule } from '../../module/lightning-module.ts';
 import { restoreWeights } from '../../module/weights.ts';
-import type { FitResult } from '../../trainer/run-fit.ts';
 import { cachedTeacher } from '../cached-teacher.ts';
 import type { Context } from '../command.ts';
 import { type ImageData, loadData } from '../data.ts';
-import { keepPlan, newestCheckpoint, schedule, timeOf, writeReport } from '../distillation.ts';
+import { DistillRuns, type DistillSettings, type EndedTraining } from '../distill-runs.ts';
+import { gainText, keepPlan, writeReport } from '../distillation.ts';
 import type { ExitCode } from '../exit.ts';
 import { note, say } from '../io.ts';
 import { architecture, buildClassifier, classifierOptions, savedSettings } from '../model.ts';
-import type {
-  DataSettings,
-  DistillationSettings,
-  GeneralSettings,
-  ModelSettings,
-  OutputSettings,
-  ProfilingSettings,
-  TrainerSettings,
-} from '../settings.ts';
+import type { ModelSettings } from '../settings.ts';
 import { prepared } from '../setup.ts';
-import { makeTraining, reportTraining, type Training } from '../trainer.ts';
-
-/** What the command takes. */
-export type Settings = DistillationSettings &
-  DataSettings &
-  ModelSettings &
-  TrainerSettings &
-  OutputSettings &
-  ProfilingSettings &
-  GeneralSettings;
+import { reportTraining } from '../trainer.ts';
+import { checkCacheable } from '../uneven.ts';
 
 /** Trains a student, compares it with its teacher, and says where everything is; or many students, with `--sweep`. */
-export async function distill(settings: Settings, context: Context): Promise<ExitCode> {
+export async function distill(settings: DistillSettings, context: Context): Promise<ExitCode> {
+  if (settings.cacheTeacher !== false) checkCacheable(settings);
   if (settings.sweep !== undefined) return (await import('./sweep.ts')).sweep(settings, settings.sweep, context);
   return prepared(settings, async () => {
     const { io } = context;
-    const images = await loadData(settings, settings.seed, io);
+    const images: ImageData = {
+      ...(await loadData(settings, settings.seed, io)),
+      focalGamma: settings.focalGamma,
+    };
     if (!settings.fastDevRun) await keepPlan(settings);
+    const runs = new DistillRuns(settings, context, images);
     const models: ImageClassificationModel[] = [];
-    const parts = { trained: 0 };
     let cache: LogitCache | undefined;
-    const told = { logDir: settings.logDir, resumeWith: () => 'kelvin distill --resume, with the options of this run' };
+    const resumeWith = () => 'kelvin distill --resume, with the options of this run';
+    const end = ({ training, result }: EndedTraining): ExitCode =>
+      reportTraining(training, result, { logDir: settings.logDir, resumeWith }, io);
     try {
       const teacher = await loadTeacher(settings, images);
       models.push(teacher.model);
       if (!teacher.trained) {
         const from = settings.teacherModel === 'mlp' ? settings.teacherHidden : settings.teacherChannels;
         note(io, `The teacher, ${settings.teacherModel} ${from.join('-')}. No --teacher given: training one first.`);
-        const { training, result } = await train(settings, context, images, teacher.model, 'teacher', parts);
-        if (result.status === 'interrupted') return reportTraining(training, result, told, io);
-        note(io, `The teacher is saved: --teacher ${training.checkpoints.lastModelPath}`);
+        const ended = await runs.train('teacher', teacher.model);
+        if (ended.result.status === 'interrupted') return end(ended);
+        note(io, `The teacher is saved: --teacher ${ended.training.checkpoints.lastModelPath}`);
       }
       const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
       cache = await cachedTeacher(settings, images, teacher.model, io);
-      const student = withSeed(seed, () => makeStudent(settings, images, cache ?? teacher.model));
-      models.push(student);
-      const own = settings.model === 'mlp' ? settings.hidden : settings.channels;
-      note(io, `\nThe student, taught by labels and teacher: ${settings.model} ${own.join('-')}`);
-      const { training, result } = await train(settings, context, images, student, 'student', parts);
-      if (result.status === 'interrupted') return reportTraining(training, result, told, io);
-      const compared = { teacher: teacher.model, 'student distilled': student };
-      if (settings.baseline) {
-        const alone = withSeed(seed, () => buildClassifier(settings, images));
-        models.push(alone);
-        note(io, '\nThe same student, taught by labels alone');
-        const run = await train(settings, context, images, alone, 'baseline', parts);
-        if (run.result.status === 'interrupted') return reportTraining(run.training, run.result, told, io);
-        Object.assign(compared, { 'student alone': alone });
+      const taughtBy = cache ?? teacher.model;
+      const kinds = [
+        {
+          part: 'student',
+          about: 'The student, taught by labels and teacher',
+          make: () => makeStudent(settings, images, taughtBy),
+        },
+        {
+          part: 'baseline',
+          about: 'The same student, taught by labels alone',
+          make: () => buildClassifier(settings, images),
+        },
+      ] as const;
+      const trained = { student: [] as ImageClassificationModel[], baseline: [] as ImageClassificationModel[] };
+      let last: EndedTraining | undefined;
+      for (const { part, about, make } of settings.baseline ? kinds : kinds.slice(0, 1)) {
+        for (let run = 0; run < runs.seeds; run++) {
+          const model = withSeed(seed + run, make);
+          models.push(model);
+          trained[part].push(model);
+          runs.announce(about, run);
+          const ended = await runs.train(part, model, run);
+          if (ended.result.status === 'interrupted') return end(ended);
+          if (part === 'student') last = ended;
+        }
       }
-      const report = await evaluateDistillation(compared, images.test);
-      say(io, '', report.toTable(), '', ...report.findings());
-      await writeReport(training, report, io);
-      return reportTraining(training, result, told, io);
+      const alone = settings.baseline ? { 'student alone': trained.baseline } : {};
+      const compared = { teacher: teacher.model, ...alone, 'student distilled': trained.student };
+      const report = await evaluateDistillation(compared, images.test, { classNames: images.classNames });
+      say(io, '', report.toTable(), '', ...report.findings(), ...(settings.baseline ? [gainText(report)] : []));
+      await writeReport((last as EndedTraining).training, report, io);
+      return end(last as EndedTraining);
     } finally {
       for (const model of models) model.dispose();
       cache?.dispose();
@@ -89,7 +90,7 @@ export async function distill(settings: Settings, context: Context): Promise<Exi
 }
 
 /** The teacher of `--teacher`, or one that is still to be trained. */
-export async function loadTeacher(settings: Settings, images: ImageData) {
+export async function loadTeacher(settings: DistillSettings, images: ImageData) {
   const { teacher: path, teacherModel, teacherHidden, teacherChannels } = settings;
   if (path === undefined) {
     const layers = { model: teacherModel, hidden: teacherHidden, channels: teacherChannels };
@@ -108,33 +109,9 @@ export async function loadTeacher(settings: Settings, images: ImageData) {
   return { model, trained: true };
 }
 
-function makeStudent(settings: Settings, images: ImageData, teacher: Teacher): DistillationModule {
+function makeStudent(settings: DistillSettings, images: ImageData, teacher: Teacher): DistillationModule {
   const { alpha, temperature } = settings;
   const student = new DistillationModule({ ...classifierOptions(settings, images), teacher, alpha, temperature });
   student.saveHyperparameters(architecture(settings, images));
   return student;
-}
-
-async function train(
-  settings: Settings,
-  { io }: Context,
-  images: ImageData,
-  model: ImageClassificationModel,
-  part: 'teacher' | 'student' | 'baseline',
-  parts: { trained: number },
-): Promise<{ training: Training; result: FitResult }> {
-  const validates = images.val !== undefined && settings.limitValBatches !== 0;
-  const callbacks = part === 'student' ? [new TemperatureCallback(schedule(settings))] : [];
-  const maxEpochs = part === 'teacher' ? settings.teacherEpochs : settings.maxEpochs;
-  const name = `${settings.name ?? 'distill'}-${part}`;
-  const training = makeTraining(
-    { ...settings, maxEpochs },
-    { name, monitor: validates ? 'val_acc' : undefined, callbacks },
-    io,
-  );
-  const newest = settings.resume ? await newestCheckpoint(join(settings.logDir, name)) : undefined;
-  const ckptPath = newest !== undefined && newest.time > parts.trained ? newest.path : undefined;
-  const result = await training.trainer.fit(model, { train: images.train(), val: images.val, ckptPath });
-  parts.trained = ckptPath !== undefined && result.status !== 'interrupted' ? await timeOf(ckptPath) : Date.now();
-  return { training, result };
 }

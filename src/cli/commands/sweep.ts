@@ -14,6 +14,7 @@ import { ImageClassificationModel } from '../../module/image-classification-mode
 import type { LightningModule } from '../../module/lightning-module.ts';
 import type { Context } from '../command.ts';
 import { type ImageData, loadData } from '../data.ts';
+import type { DistillSettings as Settings } from '../distill-runs.ts';
 import { newestCheckpoint, schedule } from '../distillation.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { note, say } from '../io.ts';
@@ -21,7 +22,8 @@ import { classifierOptions, trainingOptions } from '../model.ts';
 import { prepared } from '../setup.ts';
 import { readAxes, readTask } from '../sweep-axes.ts';
 import { makeTraining } from '../trainer.ts';
-import { loadTeacher, type Settings } from './distill.ts';
+import { metricCallbacks, mixed } from '../uneven.ts';
+import { loadTeacher } from './distill.ts';
 
 /** Runs what has not been run yet, and writes the report. */
 export function sweep(settings: Settings, what: string, context: Context): Promise<ExitCode> {
@@ -39,7 +41,7 @@ export function sweep(settings: Settings, what: string, context: Context): Promi
         temperatures: [temperature],
         alphas: [alpha],
         ...axes,
-        seeds: Array.from({ length: settings.seeds }, (_, i) => seed + i),
+        seeds: Array.from({ length: settings.seeds ?? 3 }, (_, i) => seed + i),
         directory,
         plan: planOf(settings),
         title: `Distillation sweep: ${what}`,
@@ -131,7 +133,8 @@ class SweepRuns {
     if (this.#data?.key === key) return this.#data.images;
     const { data, samples } = readTask(task);
     const settings = { ...this.#settings, data, trainSamples: samples ?? this.#settings.trainSamples } as Settings;
-    const images = await loadData(settings, seed, this.#context.io);
+    const { focalGamma } = settings;
+    const images = { ...(await loadData(settings, seed, this.#context.io)), focalGamma };
     this.#data = { key, images };
     return images;
   }
@@ -141,14 +144,16 @@ class SweepRuns {
     const settings = { ...this.#settings, logDir: this.#directory };
     const maxEpochs = point === undefined ? settings.teacherEpochs : settings.maxEpochs;
     const soft = point?.temperature;
-    const callbacks = soft === undefined ? [] : [new TemperatureCallback(schedule({ ...settings, temperature: soft }))];
+    const callbacks = metricCallbacks(settings, images);
+    if (soft !== undefined) callbacks.push(new TemperatureCallback(schedule({ ...settings, temperature: soft })));
     const { trainer } = makeTraining(
       { ...settings, maxEpochs },
       { name, monitor: undefined, callbacks },
       this.#context.io,
     );
     const newest = await newestCheckpoint(join(this.#directory, name));
-    const { status } = await trainer.fit(model, { train: images.train(), val: images.val, ckptPath: newest?.path });
+    const train = mixed(images.train(), settings, images.classes);
+    const { status } = await trainer.fit(model, { train, val: images.val, ckptPath: newest?.path });
     return status !== 'interrupted';
   }
 }
@@ -164,6 +169,7 @@ function makeStudent(
       ? classifierOptions(settings, images)
       : {
           ...trainingOptions(settings),
+          focalGamma: images.focalGamma,
           encoder: compressedStudent(teacher.net, { ratio: size, kind: settings.model, tolerance: 0.1 }),
           head: 'none' as const,
           classes: images.classes,

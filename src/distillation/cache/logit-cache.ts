@@ -90,7 +90,7 @@ export class LogitCache implements TeacherSource {
 
   /**
    * The cached logits of a batch, `[rows, classes]` row by row. Each view of a data set is compared with what the teacher saw
-   * when it is first met, and one in seven of those that are known.
+   * when it is first met, and one in 31 of those that are known.
    *
    * @param batch as a DataLoader made it, or the views in it
    * @throws DataError `no-views`, `unknown-view`, `other-augmentation`, `other-seed`, `other-content`, `logit-cache-corrupt`
@@ -106,15 +106,15 @@ export class LogitCache implements TeacherSource {
     for (let row = 0; row < ids.length; row++) {
       const id = ids[row] as SampleId;
       const slot = this.#slotOf(id, epoch);
-      const record = this.#file.record(slot);
-      if (codec.isMissing(record)) throw this.#unknown(id, epoch, 'samples that could be read when it was made');
+      const { records, at } = this.#file.record(slot);
+      if (codec.isMissing(records, at)) throw this.#unknown(id, epoch, 'samples that could be read when it was made');
       if (known[slot] === 0 || this.#checks.isDue()) {
         const seen = views.checksum(this.header.input, row);
-        const cached = codec.checksum(record);
+        const cached = codec.checksum(records, at);
         if (seen !== cached) throw otherContent(this.path, viewText(id, epoch), cached, seen);
         known[slot] = 1;
       }
-      codec.read(record, logits, row * this.classes);
+      codec.read(records, at, logits, row * this.classes);
     }
     return logits;
   }

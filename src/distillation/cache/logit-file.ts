@@ -7,6 +7,13 @@ import { RecordCodec } from './record.ts';
 
 const PAGE = 1 << 16;
 
+/** Where a record is. */
+export interface RecordPlace {
+  readonly records: DataView;
+  /** The record's first byte. */
+  readonly at: number;
+}
+
 export class LogitFile {
   readonly path: string;
   readonly header: LogitCacheHeader;
@@ -16,7 +23,9 @@ export class LogitFile {
   readonly #perPage: number;
   readonly #mostPages: number;
   /** In the order of their last use. */
-  readonly #pages = new Map<number, Buffer>();
+  readonly #pages = new Map<number, DataView>();
+  /** One object for all answers: records are asked for by the million. */
+  readonly #place: { records: DataView; at: number } = { records: new DataView(new ArrayBuffer(0)), at: 0 };
   #latest = -1;
   #file: number | undefined;
 
@@ -45,11 +54,12 @@ export class LogitFile {
   }
 
   /** The record of a slot, good until the next call. @throws DataError `logit-cache-corrupt` */
-  record(slot: number): Buffer {
+  record(slot: number): RecordPlace {
     const number = Math.floor(slot / this.#perPage);
-    const { size } = this.codec;
-    const at = (slot - number * this.#perPage) * size;
-    return this.#page(number).subarray(at, at + size);
+    const place = this.#place;
+    if (number !== this.#latest) place.records = this.#page(number);
+    place.at = (slot - number * this.#perPage) * this.codec.size;
+    return place;
   }
 
   /** Closes the file; the next record opens it again. */
@@ -60,18 +70,17 @@ export class LogitFile {
     this.#latest = -1;
   }
 
-  #page(number: number): Buffer {
+  /** Pages that were used last are last in the map. */
+  #page(number: number): DataView {
     const known = this.#pages.get(number);
     if (known === undefined) return this.#load(number);
-    if (number !== this.#latest) {
-      this.#pages.delete(number);
-      this.#pages.set(number, known);
-      this.#latest = number;
-    }
+    this.#pages.delete(number);
+    this.#pages.set(number, known);
+    this.#latest = number;
     return known;
   }
 
-  #load(number: number): Buffer {
+  #load(number: number): DataView {
     const first = number * this.#perPage;
     const count = Math.min(this.#perPage, this.records - first);
     const { size } = this.codec;
@@ -88,9 +97,10 @@ export class LogitFile {
       if (this.codec.isSound(page.subarray(i * size, (i + 1) * size), first + i)) continue;
       throw corrupt(this.path, `record ${first + i} does not match its checksum`);
     }
-    this.#pages.set(number, page);
+    const records = new DataView(page.buffer, page.byteOffset, page.length);
+    this.#pages.set(number, records);
     this.#latest = number;
-    return page;
+    return records;
   }
 }
 

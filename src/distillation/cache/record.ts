@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { DataError } from '../../core/errors.ts';
-import { fromHalf, LARGEST_HALF, toHalf } from './half.ts';
+import { halfTable, LARGEST_HALF, toHalf } from './half.ts';
 
 /** How logits are stored. `topK`: the n largest, the others by one value that keeps their share. */
 export type LogitFormat = 'fp32' | 'fp16' | { readonly topK: number };
@@ -57,29 +57,31 @@ export class RecordCodec {
     return record.readUInt32LE(end) === crc32(record.subarray(0, end), slot >>> 0);
   }
 
-  /** Whether the sample could not be read when the cache was made. */
-  isMissing(record: Buffer): boolean {
-    return record.readUInt32LE(0) === MISSING;
+  /** Whether the sample of the record at byte `at` could not be read when the cache was made. */
+  isMissing(records: DataView, at: number): boolean {
+    return records.getUint32(at, true) === MISSING;
   }
 
   /** The CRC-32 of what the teacher saw. */
-  checksum(record: Buffer): number {
-    return record.readUInt32LE(this.size - TRAILER);
+  checksum(records: DataView, at: number): number {
+    return records.getUint32(at + this.size - TRAILER, true);
   }
 
-  /** Puts the logits into `target`, from `offset` on. */
-  read(record: Buffer, target: Float32Array, offset: number): void {
+  /** Puts the logits of the record at byte `at` into `target`, from `offset` on. */
+  read(records: DataView, at: number, target: Float32Array, offset: number): void {
     const { classes, format } = this.#shape;
     if (format === 'fp32') {
-      for (let i = 0; i < classes; i++) target[offset + i] = record.readFloatLE(4 * i);
+      for (let i = 0; i < classes; i++) target[offset + i] = records.getFloat32(at + 4 * i, true);
     } else if (format === 'fp16') {
-      for (let i = 0; i < classes; i++) target[offset + i] = fromHalf(record.readUInt16LE(2 * i));
+      const values = halfTable();
+      for (let i = 0; i < classes; i++) target[offset + i] = values[records.getUint16(at + 2 * i, true)] as number;
     } else {
-      const indices = 4 * (format.topK + 1);
-      target.fill(record.readFloatLE(4 * format.topK), offset, offset + classes);
+      const wide = this.#indexBytes === 4;
+      const indices = at + 4 * (format.topK + 1);
+      target.fill(records.getFloat32(at + 4 * format.topK, true), offset, offset + classes);
       for (let i = 0; i < format.topK; i++) {
-        const index = record.readUIntLE(indices + this.#indexBytes * i, this.#indexBytes);
-        target[offset + index] = record.readFloatLE(4 * i);
+        const index = wide ? records.getUint32(indices + 4 * i, true) : records.getUint16(indices + 2 * i, true);
+        target[offset + index] = records.getFloat32(at + 4 * i, true);
       }
     }
   }

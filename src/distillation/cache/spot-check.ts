@@ -1,7 +1,10 @@
 /** Which views of a cache are compared with what the teacher saw: each when it is first met, later one of a few. */
 
-/** One in so many of the views that are known. No divisor of usual batch sizes, so that it wanders through the batch. */
-const EVERY = 7;
+/**
+ * One in so many of the views that are known: four of a batch of 128, of which one is enough to notice rows that are another's.
+ * No divisor of usual batch sizes, so that it wanders through the batch.
+ */
+const EVERY = 31;
 
 /** Remembers for each data set which records have been found to be of its samples. */
 export class SpotCheck {

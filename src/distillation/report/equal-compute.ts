@@ -6,7 +6,7 @@ import type { ImageBatch } from '../../module/image-classification-model.ts';
 import { type ComparedModel, type ComparedModule, contender } from './contender.ts';
 import { evaluateDistillation } from './evaluate.ts';
 import type { DistillationReport } from './report.ts';
-import { type Estimate, pairedGain } from './statistics.ts';
+import type { Estimate } from './statistics.ts';
 import { percent } from './tables.ts';
 
 /** What a sample costs, in any unit: multiply-accumulates, or measured seconds. */
@@ -161,7 +161,7 @@ function resultOf(report: DistillationReport, epochs: EqualComputeResult['epochs
   const [own, taught] = ['student alone', 'student distilled'].map(
     (name) => report.rows.find((row) => row.name === name)?.accuracy as Estimate,
   ) as [Estimate, Estimate];
-  const gain = pairedGain(taught.seeds, own.seeds, report.reference.samples);
+  const gain = report.gain('student distilled', 'student alone');
   const verdict = gain.low > 0 ? 'distilled' : gain.high < 0 ? 'alone' : 'undecided';
   const said = {
     distilled: 'distilling is better',

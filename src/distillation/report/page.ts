@@ -4,21 +4,27 @@ import { htmlData, htmlFigures, htmlPage, htmlTable } from './html.ts';
 import type { DistillationReport, EvaluatedModel } from './report.ts';
 import { cells, comparison, percent } from './tables.ts';
 
+/** How many samples a bin needs: the accuracy of fewer says little, and drawn as a line it looks as if it did. */
+const sureBin = (samples: number): number => Math.min(20, Math.ceil(samples / 50));
+
 /** Makes the page. */
 export function page(report: DistillationReport): string {
   const { title, engine, rows, reference } = report;
   const others = rows.filter((row) => row !== reference);
+  const timed = rows.some((row) => row.compiled)
+    ? 'Each was timed as one compiled call.'
+    : 'They were timed layer by layer.';
   return htmlPage(
     title,
     `${others.map((row) => `<p class="lead"><b>${escaped(row.name)}</b> ${escaped(comparison(report, row))}</p>`).join('\n')}
 <p class="note">${reference.samples.toLocaleString('en-US')} test samples on ${escaped(engine)}. Intervals hold 95 % of the time: over
-seeds where a model was trained with several, over samples where it was trained once.</p>
+seeds where a model was trained with several, over samples where it was trained once. ${timed}</p>
 <div class="wide">${summaryTable(report)}</div>
 <h2>Figures</h2>
 ${htmlFigures(figures(report))}
 <h2>By class</h2>
-<div class="wide">${classTable(report)}</div>
-${others.map((row) => disagreementTable(report, row)).join('\n')}
+<div class="tables"><div class="wide"><h3>How much of each class is found</h3>${classTable(report)}</div>
+${others.map((row) => `<div class="wide">${disagreementTable(report, row)}</div>`).join('\n')}</div>
 ${htmlData(report)}`,
   );
 }
@@ -41,14 +47,6 @@ function figures({ rows, reference }: DistillationReport): string[] {
   const sized = rows.flatMap(({ name, bytes, errors }) => (bytes === undefined ? [] : [{ name, bytes, errors }]));
   return [
     rangeChart({ title: 'Test errors', x: 'errors, fewer is better', ranges: rows.map((row) => range(row, 'errors')) }),
-    lineChart({
-      title: 'Errors and size',
-      x: 'bytes of weights',
-      y: 'errors',
-      scatter: true,
-      xScale: alike(sized.map(({ bytes }) => bytes)) ? {} : logarithmic,
-      series: sized.map(({ name, bytes, errors }) => ({ name, points: [[bytes, errors.value]] })),
-    }),
     rangeChart({
       title: 'Latency of one sample, median to 95th percentile',
       x: 'milliseconds',
@@ -65,7 +63,16 @@ function figures({ rows, reference }: DistillationReport): string[] {
       ranges: others.map((row) => range(row, 'kl')),
     }),
     lineChart({
-      title: 'Calibration',
+      title: 'Errors and size',
+      x: 'bytes of weights',
+      y: 'errors',
+      scatter: true,
+      yScale: { include: [0] },
+      xScale: alike(sized.map(({ bytes }) => bytes)) ? {} : logarithmic,
+      series: sized.map(({ name, bytes, errors }) => ({ name, points: [[bytes, errors.value]] })),
+    }),
+    lineChart({
+      title: `Calibration, in bins of at least ${sureBin(reference.samples)} samples`,
       x: 'confidence',
       y: 'accuracy',
       diagonal: true,
@@ -73,7 +80,9 @@ function figures({ rows, reference }: DistillationReport): string[] {
       yScale: { include: [0, 1] },
       series: rows.map(({ name, calibration }) => ({
         name,
-        points: calibration.map(({ confidence, accuracy }) => [confidence, accuracy] as const),
+        points: calibration
+          .filter(({ samples }) => samples >= sureBin(reference.samples))
+          .map(({ confidence, accuracy }) => [confidence, accuracy] as const),
       })),
     }),
   ];

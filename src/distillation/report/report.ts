@@ -1,6 +1,7 @@
 /** The findings of an evaluation, and the forms in which people and programs read them. */
+import { ConfigError } from '../../core/errors.ts';
 import { page } from './page.ts';
-import type { Estimate } from './statistics.ts';
+import { type Estimate, pairedGain } from './statistics.ts';
 import { comparison, markdownTable, textTable } from './tables.ts';
 import type { CalibrationBin } from './tally.ts';
 
@@ -29,6 +30,8 @@ export interface EvaluatedModel {
   readonly bytes: number | undefined;
   /** Multiply-accumulates for one sample; undefined where the network cannot tell. */
   readonly macs: number | undefined;
+  /** Whether it was timed as one compiled call of the engine, and not layer by layer. */
+  readonly compiled: boolean;
   readonly latencyP50Ms: number;
   readonly latencyP95Ms: number;
   /** Samples per second in batches. */
@@ -91,9 +94,34 @@ export class DistillationReport {
     return this.#classNames?.[index] ?? String(index);
   }
 
+  /**
+   * The accuracy of one model above that of another, paired by seed: runs that share a seed are compared with one another.
+   *
+   * @throws ConfigError `unknown-model`, `other-seeds` where there are not as many runs of the one as of the other
+   */
+  gain(own: string, over: string): Estimate {
+    const [first, second] = [own, over].map((name) => this.#row(name).accuracy.seeds) as [number[], number[]];
+    if (first.length === second.length) return pairedGain(first, second, this.reference.samples);
+    throw new ConfigError(`DistillationReport.gain of '${own}' over '${over}'`, {
+      code: 'other-seeds',
+      expected: 'as many seeds of both',
+      got: `${first.length} and ${second.length}`,
+    });
+  }
+
   /** How each of the others compares with the reference, a sentence each. */
   findings(): string[] {
     return this.rows.filter((row) => row !== this.reference).map((row) => `${row.name} ${comparison(this, row)}`);
+  }
+
+  #row(name: string): EvaluatedModel {
+    const row = this.rows.find((one) => one.name === name);
+    if (row !== undefined) return row;
+    throw new ConfigError('DistillationReport.gain', {
+      code: 'unknown-model',
+      expected: this.rows.map((one) => `'${one.name}'`).join(' or '),
+      got: `'${name}'`,
+    });
   }
 
   /** For terminals. */

@@ -1,5 +1,9 @@
-/** Times models against each other: the latency of one sample and the throughput of a batch, warmed up and in turns. */
+/**
+ * Times models against each other: the latency of one sample and the throughput of a batch, warmed up and in turns. Where the
+ * engine can, a forward pass is one call of it, as a network is run that is put to use; else layer by layer.
+ */
 import * as tf from '../../core/tf.ts';
+import { type CompiledForward, compileForward } from '../../engine/compile/index.ts';
 
 /** A forward pass; what it returns is disposed of by the caller. */
 export type Forward = (x: tf.Tensor) => tf.Tensor;
@@ -21,12 +25,17 @@ export interface TimingOptions {
 
 /** What was measured of one model. */
 export interface Timing {
+  /** Whether its forward pass was one compiled call. */
+  readonly compiled: boolean;
   /** Median and 95th percentile of the time for one sample, its result read back, in milliseconds. */
   readonly latencyP50Ms: number;
   readonly latencyP95Ms: number;
   /** Samples per second in batches, from the median time of a batch. */
   readonly throughput: number;
 }
+
+/** Of models with fewer timed passes the layers are run one by one: compiling would take longer. */
+const WORTH_COMPILING = 16;
 
 /** Models take turns in rounds of so many runs, so that a busy moment of the machine hits all of them. */
 const RUNS_PER_ROUND = 10;
@@ -42,20 +51,50 @@ export async function timeModels(
   { warmUp, runs }: TimingOptions,
 ): Promise<Timing[]> {
   const one = tf.tidy(() => tf.slice(x, 0, 1));
+  const worth = runs >= WORTH_COMPILING;
   try {
-    const single = await timesInTurns(models, one, { warmUp, runs });
-    const batch = await timesInTurns(models, x, { warmUp: Math.ceil(warmUp / 4), runs: Math.ceil(runs / 4) });
-    return models.map((_, i) => {
-      const latencies = single[i] as number[];
+    const single = await measured(models, one, { warmUp, runs }, worth);
+    const times = { warmUp: Math.ceil(warmUp / 4), runs: Math.ceil(runs / 4) };
+    const batch = await measured(models, x, times, single.compiled);
+    return models.map(({ prepare }, i) => {
+      const latencies = single.times[i] as number[];
       return {
+        compiled: single.compiled && prepare === undefined,
         latencyP50Ms: percentile(latencies, 0.5),
         latencyP95Ms: percentile(latencies, 0.95),
-        throughput: ((x.shape[0] as number) / percentile(batch[i] as number[], 0.5)) * 1000,
+        throughput: ((x.shape[0] as number) / percentile(batch.times[i] as number[], 0.5)) * 1000,
       };
     });
   } finally {
     one.dispose();
   }
+}
+
+/** Compiled are all of them or none: anything else would compare engines. What asks another runtime stays as it is. */
+async function measured(models: readonly Timed[], x: tf.Tensor, timing: TimingOptions, compile: boolean) {
+  const programs = compile ? compileAll(models, x) : undefined;
+  try {
+    const timed = models.map((model, i) => {
+      const program = programs?.[i];
+      return program === undefined ? model : { forward: (input: tf.Tensor) => program.run(input) };
+    });
+    return { compiled: programs !== undefined, times: await timesInTurns(timed, x, timing) };
+  } finally {
+    for (const program of programs ?? []) program?.dispose();
+  }
+}
+
+/** A program for each model that is no source of answers; undefined where one of them cannot be compiled. */
+function compileAll(models: readonly Timed[], x: tf.Tensor): (CompiledForward | undefined)[] | undefined {
+  const programs: (CompiledForward | undefined)[] = [];
+  for (const { forward, prepare } of models) {
+    const program = prepare === undefined ? compileForward(forward, x) : undefined;
+    programs.push(program);
+    if (program !== undefined || prepare !== undefined) continue;
+    for (const other of programs) other?.dispose();
+    return undefined;
+  }
+  return programs;
 }
 
 async function timesInTurns(models: readonly Timed[], x: tf.Tensor, timing: TimingOptions): Promise<number[][]> {

@@ -79,7 +79,7 @@ ${htmlData(this)}`,
     const [most] = best.sort((a, b) => (b.gain?.value ?? 0) - (a.gain?.value ?? 0)) as [SweepRow];
     const gain = most.gain as Estimate;
     const verdict = gain.value > 0 ? `${most.task} profits most` : `none profits, and ${most.task} loses least`;
-    return [`Of ${best.length} tasks ${verdict}: ${pointsText(gain)} at its best.`];
+    return [`Of ${best.length} tasks ${verdict}: ${pointsText(gain)} at its best${doubt(gain)}.`];
   }
 }
 
@@ -101,23 +101,29 @@ function answers(rows: readonly SweepRow[]): string[] {
       small === undefined
         ? `${best.task}: no distilled student comes within a point of the teacher (${percent(teacher.accuracy.value)}).`
         : `${best.task}: the smallest distilled student within a point of the teacher (${percent(teacher.accuracy.value)}) has ` +
-            `${grouped(small.parameters)} parameters, ${(teacher.parameters / small.parameters).toFixed(1)} times fewer.`,
+            `${grouped(small.parameters)} parameters, ${fewer(teacher.parameters / small.parameters)}.`,
     );
   }
   if (new Set(distilled.map(({ temperature, alpha }) => `${temperature} ${alpha}`)).size > 1) {
     said.push(
       `${best.task}: best with T = ${best.temperature} and alpha = ${best.alpha}, ${estimateText(best.accuracy, percent)}` +
-        `${best.gain === undefined ? '' : `, ${pointsText(best.gain)} over the student alone`}.`,
+        `${best.gain === undefined ? '' : `, ${pointsText(best.gain)} over the student alone${doubt(best.gain)}`}.`,
     );
   }
   return said;
 }
+
+const fewer = (times: number): string =>
+  times < 1.05 ? 'hardly fewer than the teacher' : `${times.toFixed(1)} times fewer`;
 
 /** A difference of accuracies in points, with its interval. */
 export function pointsText({ value, low, high }: Estimate): string {
   const signed = (share: number): string => `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(2)}`;
   return `${signed(value)} points (${signed(low)} to ${signed(high)})`;
 }
+
+/** What is to be said of a difference whose interval holds 0. */
+const doubt = ({ low, high }: Estimate): string => (low > 0 || high < 0 ? '' : ', which may be chance');
 
 function cells(row: SweepRow): string[] {
   const { task, kind, size, parameters, temperature, alpha, errors, accuracy, gain, agreement } = row;

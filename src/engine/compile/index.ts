@@ -1,9 +1,8 @@
 /** The public door of compiled steps: recording, the graph, and the emitter of the engine that runs. */
-import type { Emitter } from './program.ts';
-import { nodeBackend } from './tensorflow/backend.ts';
-import { tensorFlowEmitter } from './tensorflow/program.ts';
 
 export type { RecordedStep } from './compare.ts';
+export { emitterHere } from './emitter-here.ts';
+export { type CompiledForward, compileForward } from './forward.ts';
 export { type GraphResult, graphOf, obstacleIn, obstacleText } from './from-tape.ts';
 export type { Graph } from './graph.ts';
 export { numberKey, TunedNumbers } from './numbers.ts';
@@ -11,9 +10,3 @@ export { type EmitOptions, type Emitter, NonFiniteStep, type Place, type Program
 export { Recorder, refOf } from './recorder.ts';
 export { simplify } from './simplify.ts';
 export type { FedNumber, KernelCall, Obstacle, RepeatedWork, Tape, TensorRef } from './tape.ts';
-
-/** An emitter for the engine that runs; `undefined` where there is none. */
-export function emitterHere(): Emitter | undefined {
-  const backend = nodeBackend();
-  return backend === undefined ? undefined : tensorFlowEmitter(backend);
-}

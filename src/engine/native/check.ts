@@ -8,6 +8,8 @@ import { extname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { BackendError } from '../../core/errors.ts';
 import * as tf from '../../core/tf.ts';
+import { type StepsAddon, stepsAddon } from '../compile/small/addon.ts';
+import { KIND } from '../compile/small/functions.ts';
 import { prepareProcess } from '../process.ts';
 import { installedIn } from './layout.ts';
 import { loadNative } from './load.ts';
@@ -57,10 +59,21 @@ async function main(folder: string): Promise<void> {
     );
     return [...product, ...gradient.dataSync()].join(' ');
   });
+  if (stepsAddon() !== undefined && !stepsWork(stepsAddon() as StepsAddon))
+    throw new Error('small steps do not compute');
   if (result !== '23 34 2 4') throw new Error(`expected 23 34 2 4, got ${result}`);
   const backend = tf.backend() as unknown as { isUsingGpuDevice: boolean; binding: { TF_Version: string } };
   const facts: CheckResult = { tensorflow: backend.binding.TF_Version, gpu: backend.isUsingGpuDevice };
   process.stdout.write(`${MARK}${JSON.stringify(facts)}\n`);
+}
+
+/** The same product by the addon for small steps. */
+function stepsWork(addon: StepsAddon): boolean {
+  const [a, b, c] = [addon.allocate(2), addon.allocate(4), addon.allocate(2)];
+  a.set([5, 6]);
+  b.set([1, 2, 3, 4]);
+  const product = [KIND.product, 14, 2, 0, 1, -1, 0, 1, 2, 2, 2, 1, 2, 1];
+  return addon.run(addon.create(Int32Array.from(product), [a, b, c], 64)) === 0 && c.join(' ') === '23 34';
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv[2] as string);

@@ -3,7 +3,7 @@
  * is in it.
  *
  *     tensorflow/manifest.json
- *     tensorflow/tensorflow/     the libraries, and the addon that was built against them
+ *     tensorflow/tensorflow/     the libraries, the addon that was built against them, and that for small steps
  *     tensorflow/nvidia/         CUDA's libraries, where the GPU's wheel looks for them
  *     tensorflow/tfjs-node/      tfjs-node's JavaScript
  */
@@ -39,6 +39,9 @@ export const engineFolder = (engine: TensorFlowEngine, root: string = nativeRoot
 
 /** The addon in an engine's folder. */
 export const addonOf = (folder: string): string => join(folder, 'tensorflow', 'tfjs_binding.node');
+
+/** The addon that runs small steps. */
+export const stepsAddonOf = (folder: string): string => join(folder, 'tensorflow', 'kelvin_steps.node');
 
 /** `linux-x64`: what an addon was built for. */
 export const PLATFORM = `${process.platform}-${process.arch}`;

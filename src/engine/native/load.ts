@@ -2,10 +2,12 @@
  * Loads a native engine from the cache: tfjs-node's own JavaScript around the addon that was built here, with the one
  * tfjs-core that Kelvin and the user share.
  */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import * as tf from '../../core/tf.ts';
-import { addonOf, type NativeManifest } from './layout.ts';
+import { offerSteps, type StepsAddon } from '../compile/small/addon.ts';
+import { addonOf, type NativeManifest, stepsAddonOf } from './layout.ts';
 
 /** The packages that tfjs-node asks for, which are answered with Kelvin's `tf`. The folder holds an empty one of each. */
 export const ANSWERED = ['@tensorflow/tfjs', '@tensorflow/tfjs-core'] as const;
@@ -28,6 +30,8 @@ export function loadNative(folder: string, { engine, tfjs }: NativeManifest): un
   for (const name of ANSWERED) answer(require, name, tf);
   answer(require, LEFT_OUT, {});
   const binding: unknown = require(addonOf(folder));
+  const steps = stepsAddonOf(folder); // an engine that an earlier Kelvin has built has none
+  if (engine === 'tensorflow' && existsSync(steps)) offerSteps(require(steps) as StepsAddon);
   require('./dist/register_all_kernels.js');
   const { NodeJSKernelBackend } = require('./dist/nodejs_kernel_backend.js') as TfjsNodeParts;
   const { nodeFileSystemRouter } = require('./dist/io/file_system.js') as TfjsNodeParts;

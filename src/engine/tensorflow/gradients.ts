@@ -2,7 +2,7 @@
 import * as tf from '../../core/tf.ts';
 import { attributes, direct, type Info, type TensorFlowBackend } from './ops.ts';
 
-/** Registers KelvinClippedGrad, KelvinCrossEntropy, Add of a bias, and the Sum that is its gradient. */
+/** Registers KelvinClippedGrad, KelvinCrossEntropy, KelvinKLDivergence, Add of a bias, and the Sum that is its gradient. */
 export function directGradients(backend: TensorFlowBackend): void {
   const { T, text } = attributes(backend);
   const nhwc = text('data_format', 'NHWC');
@@ -31,6 +31,19 @@ export function directGradients(backend: TensorFlowBackend): void {
       // TensorFlow takes each row for a distribution: softmax - target, where softmax · mass - target is meant.
       const probabilities = tf.add(difference, target);
       return [losses, tf.sub(tf.mul(probabilities, tf.sum(target, 1, true)), target)];
+    });
+  });
+  direct<{ temperature: number }>('KelvinKLDivergence', (inputs, { temperature }) => {
+    const { student, teacher } = inputs as Record<'student' | 'teacher', tf.Tensor>;
+    return tf.tidy(() => {
+      const soften = (logits: tf.Tensor): tf.Tensor => (temperature === 1 ? logits : tf.mul(logits, 1 / temperature));
+      const taught = soften(teacher);
+      const target = single('Softmax', [T], taught);
+      // The cross-entropy of two distributions less the entropy of the first; the gradient is that of the former.
+      const crossed = (logits: tf.Tensor): tf.Tensor[] =>
+        backend.executeMultipleOutputs('SoftmaxCrossEntropyWithLogits', [T], [logits, target], 2);
+      const [losses, slope] = crossed(soften(student)) as [tf.Tensor, tf.Tensor];
+      return [tf.sub(losses, crossed(taught)[0] as tf.Tensor), slope];
     });
   });
   direct(tf.Add, ({ a, b }) =>

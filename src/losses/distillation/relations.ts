@@ -157,7 +157,7 @@ export function contrastiveDistillation(
   });
 }
 
-function sameBatch(owner: string, student: tf.Tensor, teacher: tf.Tensor, least = 1): number {
+export function sameBatch(owner: string, student: tf.Tensor, teacher: tf.Tensor, least = 1): number {
   const batch = student.shape[0] ?? 0;
   if (student.rank < 2 || teacher.rank < 2 || teacher.shape[0] !== batch) {
     throw new DataError(`${owner}: the features`, {

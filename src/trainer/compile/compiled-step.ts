@@ -29,7 +29,7 @@ export interface StepContext {
   readonly batchIdx: number;
   readonly desk: LogDesk;
   /** Takes outputs that are neither logged nor given back. */
-  readonly take?: (name: string, tensor: tf.Tensor) => void;
+  readonly take?: ((name: string, tensor: tf.Tensor) => void) | undefined;
 }
 
 /** Runs a step. The output's tensors belong to the caller; other outputs are shown to `take`. */

@@ -21,6 +21,7 @@ import { notCompiled, obstacleOf } from './refusals.ts';
 import { rememberStep } from './rollback.ts';
 import { MOST_REHEARSALS, StepCache, type StepCacheState } from './step-cache.ts';
 import type { StepRecording } from './step-recording.ts';
+import { WINDOW, withSums } from './window-sums.ts';
 
 /** As many kinds of batches are compiled for; others run eagerly. */
 const MOST_STEPS = 32;
@@ -80,13 +81,13 @@ export class CompiledTraining {
     session.desk.tap = (logged) => this.#recording?.log(logged);
   }
 
-  /** Trains on one batch, by one call where that step has been compiled, else by `eagerly`. */
-  async train(
+  /** Trains on one batch, by one call where that step has been compiled: at once then, else by `eagerly`. */
+  train(
     batch: unknown,
     batchIdx: number,
     isLast: boolean,
     eagerly: () => Promise<StepOutput>,
-  ): Promise<StepOutput> {
+  ): StepOutput | Promise<StepOutput> {
     if (this.#givenUp) return eagerly();
     const obstacle = obstacleOf(this.#session);
     if (obstacle !== undefined) {
@@ -104,7 +105,16 @@ export class CompiledTraining {
       this.#giveUp(`${changed} changes from step to step`);
       return eagerly();
     }
-    if (cache.ready) return run();
+    return changed === undefined && cache.plan !== undefined ? run() : this.#prepare(cache, tensors, run, eagerly);
+  }
+
+  /** Takes a step that has not been compiled yet, or that is not what it was. */
+  async #prepare(
+    cache: StepCache,
+    tensors: ReadonlyMap<string, tf.Tensor>,
+    run: () => StepOutput,
+    eagerly: () => Promise<StepOutput>,
+  ): Promise<StepOutput> {
     if (!this.#session.optimization.all.every(({ optimizer }) => optimizer.stepCount > 0)) return eagerly();
     for (let i = 0; i < MOST_REHEARSALS && cache.awaitsRehearsal && !this.#givenUp; i++) {
       if (!(await this.#rehearse(cache, tensors, eagerly))) return eagerly();
@@ -152,12 +162,12 @@ export class CompiledTraining {
   ): StepOutput {
     const session = this.#session;
     const { window, desk, progress } = session;
-    const inputs = new Map(tensors);
-    for (const [name, sum] of Object.entries(window.state().sums)) inputs.set(`window ${name}`, sum);
+    const inputs = window.batches === 0 ? tensors : withSums(tensors, window.state().sums);
     const sums: Record<string, tf.Tensor> = {};
-    const take = (name: string, tensor: tf.Tensor): void => {
-      if (name.startsWith('window ')) sums[name.slice('window '.length)] = share(tensor);
+    const gather = (name: string, tensor: tf.Tensor): void => {
+      if (name.startsWith(WINDOW)) sums[name.slice(WINDOW.length)] = share(tensor);
     };
+    const take = closes ? undefined : gather;
     const samples = batchSizeOf(batch) ?? 1;
     window.expect(samples);
     let output: StepOutput;
@@ -177,8 +187,7 @@ export class CompiledTraining {
     progress.closedWindows++;
     for (const { optimizer } of session.optimization.all) {
       if (!(optimizer instanceof RuleOptimizer)) continue;
-      const params = optimizer.paramGroups.flatMap((group) => group.params as tf.Variable[]);
-      optimizer.countStep(params.filter((param) => cache.updated.has(placeName(param))));
+      optimizer.countStep((param) => cache.updated.has(placeName(param)));
     }
     progress.optimizerStep++;
     return output;

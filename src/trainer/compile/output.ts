@@ -40,7 +40,9 @@ export function fillTemplate({ value }: Template, tensor: (index: number) => tf.
   if (value instanceof Map)
     return new Map([...value].map(([key, item]) => [key, fillTemplate({ value: item }, tensor)]));
   if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fillTemplate({ value: item }, tensor)]));
+  const filled: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) filled[key] = fillTemplate({ value: value[key] }, tensor);
+  return filled;
 }
 
 class Slot {

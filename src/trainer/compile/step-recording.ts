@@ -7,6 +7,7 @@ import { type Place, type RecordedStep, Recorder, refOf, type TensorRef } from '
 import type { AccumulationWindow } from '../accumulation.ts';
 import type { LoggedValue } from '../log-desk.ts';
 import { tensorsOf } from './output.ts';
+import { WINDOW } from './window-sums.ts';
 
 /** A value that the step logged. */
 export interface RecordedLog extends Omit<LoggedValue, 'value'> {
@@ -30,7 +31,7 @@ export class StepRecording {
   #active = false;
 
   constructor(tensors: ReadonlyMap<string, tf.Tensor>, places: ReadonlyMap<string, Place>, window: AccumulationWindow) {
-    const sums = Object.entries(window.state().sums).map(([name, sum]) => [`window ${name}`, refOf(sum)] as const);
+    const sums = Object.entries(window.state().sums).map(([name, sum]) => [`${WINDOW}${name}`, refOf(sum)] as const);
     this.#inputs = new Map([...[...tensors].map(([name, tensor]) => [name, refOf(tensor)] as const), ...sums]);
     this.#places = places;
     this.#states = new Map([...places].map(([name, place]) => [name, refOf(place.read())]));
@@ -92,7 +93,7 @@ export class StepRecording {
   finish(output: unknown, window: AccumulationWindow): RecordedStep {
     const outputs = new Map(tensorsOf(output).map((tensor, i) => [`output ${i}`, refOf(tensor)]));
     for (const [i, { value }] of this.logs.entries()) if (typeof value !== 'number') outputs.set(`log ${i}`, value);
-    for (const [name, sum] of Object.entries(window.state().sums)) outputs.set(`window ${name}`, refOf(sum));
+    for (const [name, sum] of Object.entries(window.state().sums)) outputs.set(`${WINDOW}${name}`, refOf(sum));
     const updated = new Map([...this.#places].map(([name, place]) => [name, refOf(place.read())]));
     this.#refuseLeftovers(new Set([...outputs.values(), ...updated.values()].map(({ dataId }) => dataId)));
     const tape = this.#recorder.tape();

@@ -73,7 +73,7 @@ test('the three questions are answered, in a table and with a figure each', asyn
     expect.stringMatching(
       /^easy: best with T = 4 and alpha = 1, 92\.90% \(.*\), \+3\.00 points .* over the student alone\.$/,
     ),
-    'hard: the smallest distilled student within a point of the teacher (95.00%) has 10,000 parameters, 1.0 times fewer.',
+    'hard: the smallest distilled student within a point of the teacher (95.00%) has 10,000 parameters, hardly fewer than the teacher.',
     expect.stringMatching(/^hard: best with T = 4 and alpha = 1/),
     expect.stringMatching(/^Of 2 tasks hard profits most: \+7\.00 points/),
   ]);
@@ -122,7 +122,7 @@ test('where nothing is gained, it says so; no share is beyond 0 and 1', async ()
     return { errors: 100 + worse + 850 * point.seed, samples: 1000, parameters: 10 };
   };
   const { report } = await runSweep({ run, directory: freshDirectory(), tasks: ['a', 'b'], seeds: [0, 1] });
-  expect(report.findings().at(-1)).toMatch(/^Of 2 tasks none profits, and [ab] loses least: −4\.00 points/);
+  expect(report.findings().at(-1)).toMatch(/^Of 2 tasks none profits, and [ab] loses least: −4\.00 points [^,]*\.$/);
   expect(report.rows[1]?.accuracy).toMatchObject({ low: 0, high: 1 });
   expect(report.rows[1]?.errors).toMatchObject({ low: 0, high: 1000 });
 });

@@ -14,6 +14,7 @@ export interface Binding {
   readonly TF_INT32: number;
   createTensor(shape: readonly number[], dtype: number, values: ArrayBufferView): number;
   deleteTensor(id: number): void;
+  tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
   loadSavedModel(directory: string, tags: string): number;
   deleteSavedModel(id: number): void;
   runSavedModel(id: number, inputs: readonly number[], names: string, outputs: string): TensorMetadata[];
@@ -40,6 +41,7 @@ export interface NodeBackend {
   createOutputTensor(metadata: TensorMetadata): tf.Tensor;
   getDTypeInteger(dtype: string): number;
   disposeData(dataId: object, force?: boolean): boolean;
+  readSync(dataId: object): unknown;
 }
 
 /** The running backend, where it is native TensorFlow. */

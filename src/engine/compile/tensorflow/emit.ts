@@ -1,5 +1,6 @@
 /** Writes a graph as a TensorFlow SavedModel: one fetch runs the step, others read and set its states. */
 import type { Graph, GraphNode, Value } from '../graph.ts';
+import { updatesInPlace } from '../in-place.ts';
 import type { EmitOptions } from '../program.ts';
 import type { Obstacle } from '../tape.ts';
 import { savedModel } from './graph-def.ts';
@@ -205,21 +206,3 @@ class Emission {
 }
 
 const nodeOf = (tensor: string): string => tensor.split(':', 1)[0] as string;
-
-/** The slots of an update, in the order of its outputs after the parameter. */
-const SLOTS: Readonly<Record<string, readonly string[]>> = {
-  KelvinAdam: ['param', 'expAvg', 'expAvgSq'],
-  KelvinSGD: ['param', 'momentumBuffer'],
-};
-
-/** The optimizer updates that do nothing but replace the states which they start from. */
-function updatesInPlace({ nodes, updates, outputs }: Graph): ReadonlySet<GraphNode> {
-  const used = new Set<Value>(outputs.values());
-  for (const { inputs } of nodes) for (const value of Object.values(inputs)) used.add(value);
-  const fits = (node: GraphNode): boolean =>
-    node.outputs.every((value, i) => {
-      const before = node.inputs[SLOTS[node.op]?.[i] ?? ''];
-      return before?.node.op === 'State' && updates.get(before.node.attrs.name as string) === value && !used.has(value);
-    });
-  return new Set(nodes.filter((node) => SLOTS[node.op] !== undefined && fits(node)));
-}

@@ -61,7 +61,10 @@ export class LentState {
   sourceFor(keeper: Keeper): number | undefined {
     const current = this.place.read();
     const data = this.#data;
-    if (data === undefined || current.dataId !== this.#dataId) return this.#backend.getInputTensorIds([current])[0];
+    if (data === undefined || current.dataId !== this.#dataId) {
+      if (data !== undefined && data.refCount > 0) data.id; // another has its place; who still holds it keeps what it was
+      return this.#backend.getInputTensorIds([current])[0];
+    }
     return this.keeper === keeper ? undefined : data.id;
   }
 

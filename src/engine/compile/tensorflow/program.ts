@@ -12,12 +12,17 @@ import {
   type Program,
   type StepValues,
 } from '../program.ts';
+import { stepsAddon } from '../small/addon.ts';
+import { smallEmitter } from '../small/program.ts';
 import type { NodeBackend } from './backend.ts';
 import { emit, type Layout, NOT_FINITE, NUMBERS, SEEDS, type StateLayout } from './emit.ts';
 import { type Keeper, LentState } from './lent.ts';
 import { CONFIG_FILE, sessionConfig } from './session-config.ts';
 
-/** The emitter of a native TensorFlow backend. Programs of one emitter hand states on to one another. */
+/**
+ * The emitter of a native TensorFlow backend. Programs of one emitter hand states on to one another. Small graphs run
+ * outside of TensorFlow where the addon for them is there.
+ */
 export function tensorFlowEmitter(backend: NodeBackend): Emitter {
   const states = new Map<string, LentState>();
   const stateOf = (place: Place): LentState => {
@@ -25,8 +30,12 @@ export function tensorFlowEmitter(backend: NodeBackend): Emitter {
     states.set(place.name, known);
     return known;
   };
+  const addon = stepsAddon();
+  const emitSmall = addon && smallEmitter(backend, addon, stateOf);
   return {
     emit: (options) => {
+      const small = emitSmall?.(options);
+      if (small !== undefined) return { program: small };
       const result = emit(options);
       if ('obstacle' in result) return result;
       const { layout } = result;

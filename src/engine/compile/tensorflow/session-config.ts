@@ -5,12 +5,10 @@
 import { availableParallelism } from 'node:os';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { type Graph, sizeOf } from '../graph.ts';
+import { SMALL } from '../small/products.ts';
 
 /** The file beside a SavedModel that Kelvin's build of the addon configures its session by; others do not look for it. */
 export const CONFIG_FILE = 'session_config.pb';
-
-/** Multiply-accumulates below which a graph counts as small: some tenths of a millisecond. */
-const SMALL = 10_000_000;
 
 /** A ConfigProto for the graph; `undefined` where TensorFlow's own way is best. */
 export function sessionConfig(graph: Graph): Uint8Array | undefined {

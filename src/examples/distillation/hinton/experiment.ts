@@ -5,7 +5,7 @@ import { bestClassBias, type ClassScores, classErrors } from 'kelvin';
 import { type Ledger, type OmittedRun, openLedger, type Run } from './ledger.ts';
 import { logitsOf } from './logits.ts';
 import { makeStudent, makeTeacher, type Student, type Teaching } from './networks.ts';
-import type { Plan, Schedule } from './plan.ts';
+import type { Plan, StudentPlan } from './plan.ts';
 import { jittered, type Outcome, type Surroundings, train, transferLoader } from './training.ts';
 
 /** What the experiment is to do. */
@@ -20,7 +20,7 @@ export interface ExperimentOptions extends Surroundings {
 /** One student to be trained. */
 interface Assignment {
   readonly name: string;
-  readonly schedule: Schedule & { readonly hidden: readonly number[] };
+  readonly schedule: StudentPlan;
   readonly teaching: Teaching;
   readonly seed: number;
   /** Digits that are not in its transfer set. */
@@ -31,26 +31,19 @@ interface Assignment {
 export const TEACHER = 'teacher/0';
 const ALONE: Teaching = { temperature: 1, alpha: 0 };
 
-/** The name of one run, and whether the teacher has to be there before it. */
-export interface Planned {
-  readonly name: string;
-  readonly needsTeacher: boolean;
-}
-
-/** The runs that are asked for and not made yet: the teacher, then the students. */
-export function openRuns({ plan, only }: Pick<ExperimentOptions, 'plan' | 'only'>, ledger: Ledger): Planned[] {
-  const students = Array.from(assignments(plan), ({ name, teaching }) => ({ name, needsTeacher: teaching.alpha > 0 }));
+/** The runs that are asked for and not made yet: the teacher, where it or any of its students is among them, then students. */
+export function openRuns({ plan, only }: Pick<ExperimentOptions, 'plan' | 'only'>, ledger: Ledger): string[] {
   const wanted = (name: string) => only?.some((part) => part === name || part === name.split('/')[0]) ?? true;
-  const open = students.filter(({ name }) => wanted(name) && !ledger.get(name));
-  const teacher = wanted(TEACHER) || open.some(({ needsTeacher }) => needsTeacher);
-  return [...(teacher && !ledger.get(TEACHER) ? [{ name: TEACHER, needsTeacher: false }] : []), ...open];
+  const open = Array.from(assignments(plan)).filter(({ name }) => wanted(name) && !ledger.get(name));
+  const teacher = wanted(TEACHER) || open.some(({ teaching }) => teaching.alpha > 0);
+  return [...(teacher && !ledger.get(TEACHER) ? [TEACHER] : []), ...open.map(({ name }) => name)];
 }
 
 /** Runs whatever has not been run yet; the teacher also where only its students are asked for. */
 export async function runExperiment(options: ExperimentOptions): Promise<Ledger> {
   const { plan, directory } = options;
   const ledger = openLedger(directory, plan);
-  const names = new Set(openRuns(options, ledger).map(({ name }) => name));
+  const names = new Set(openRuns(options, ledger));
   const open = Array.from(assignments(plan)).filter(({ name }) => names.has(name));
   const taught = open.some(({ teaching }) => teaching.alpha > 0);
   const soft = names.has(TEACHER) || taught ? await softTargets(options, ledger) : undefined;

@@ -20,7 +20,7 @@ Usage: npm run hinton -- [options]
   --out <path>       where results, curves and TensorBoard files go (default: runs/hinton)
   --seeds <n>        runs per row (default 3)
   --only <runs>      some runs or kinds of runs, such as alone/0,small-T4
-  --processes <n>    runs that are made at the same time, each on one thread (default: as many as there are cores)
+  --processes <n>    students that are trained at the same time, and threads of the teacher (default: one per core)
   --quick            a few seconds, on drawn digits
   --help
 `;
@@ -49,9 +49,11 @@ async function main(args: readonly string[]): Promise<number> {
       if (run === undefined) print(`Engine: ${engine.name}, ${engine.detail}.`);
       await runExperiment(asked);
     } else {
-      print(`Engine: ${engine.name}, ${engine.detail}; ${processes} runs at a time, on one thread each.`);
+      print(
+        `Engine: ${engine.name}, ${engine.detail}; the teacher on ${processes} threads, then ${processes} students at a time.`,
+      );
       const runs = openRuns(asked, openLedger(out, plan));
-      const code = await shareRuns({ runs, processes, start: (name) => startRun(name, args) });
+      const code = await shareRuns({ runs, processes, start: (name, threads) => startRun(name, threads, args) });
       if (code !== 0) return code;
     }
     if (asked.only === undefined) report(openLedger(out, plan), options, print);

@@ -1,15 +1,15 @@
 /** The networks of the experiment: the regularised teacher, and students that learn from stored soft targets. */
 import { ImageClassificationModel, losses, mlp, type StepResult, seedEverything, tf } from 'kelvin';
-import type { Plan, Schedule } from './plan.ts';
+import type { Plan, StudentPlan } from './plan.ts';
 
 const IMAGE = [28, 28, 1] as const;
 
 /** The teacher: dropout and a limit on the weights of each unit. */
 export function makeTeacher({ teacher }: Plan, seed: number): ImageClassificationModel {
-  const { hidden, dropout, inputDropout, maxNorm, learningRate } = teacher;
+  const { hidden, dropout, inputDropout, maxNorm, learningRate, optimizer, warmupSteps } = teacher;
   seedEverything(seed);
   const encoder = mlp({ inputs: IMAGE, hidden, dropout, inputDropout });
-  return new ImageClassificationModel({ encoder, classes: 10, learningRate, maxNorm });
+  return new ImageClassificationModel({ encoder, classes: 10, learningRate, optimizer, warmupSteps, maxNorm });
 }
 
 /** A batch of the transfer set: images, labels, and what the teacher said of each. */
@@ -31,8 +31,8 @@ export interface Teaching {
 export class Student extends ImageClassificationModel {
   readonly #teaching: Teaching;
 
-  constructor(hidden: readonly number[], { learningRate }: Schedule, teaching: Teaching) {
-    super({ encoder: mlp({ inputs: IMAGE, hidden }), classes: 10, learningRate });
+  constructor({ learningRate, optimizer, warmupSteps, ...network }: StudentPlan, teaching: Teaching) {
+    super({ encoder: studentNet(network), classes: 10, head: 'none', learningRate, optimizer, warmupSteps });
     this.#teaching = teaching;
     this.saveHyperparameters({ ...teaching });
   }
@@ -49,11 +49,20 @@ export class Student extends ImageClassificationModel {
 }
 
 /** A student with the weights that its seed gives, whatever it is taught. */
-export function makeStudent(
-  schedule: Schedule & Pick<Plan['student'], 'hidden'>,
-  teaching: Teaching,
-  seed: number,
-): Student {
+export function makeStudent(plan: StudentPlan, teaching: Teaching, seed: number): Student {
   seedEverything(1000 + seed);
-  return new Student(schedule.hidden, schedule, teaching);
+  return new Student(plan, teaching);
+}
+
+/** Plain layers; with small weights, where asked, a pixel that no training image uses keeps next to no say in the test. */
+function studentNet({ hidden, initialDeviation }: Pick<StudentPlan, 'hidden' | 'initialDeviation'>): tf.LayersModel {
+  if (initialDeviation === undefined) return mlp({ inputs: IMAGE, hidden, classes: 10 });
+  const kernelInitializer = () => tf.initializers.randomNormal({ stddev: initialDeviation });
+  return tf.sequential({
+    layers: [
+      tf.layers.flatten({ inputShape: [...IMAGE] }),
+      ...hidden.map((units) => tf.layers.dense({ units, activation: 'relu', kernelInitializer: kernelInitializer() })),
+      tf.layers.dense({ units: 10, kernelInitializer: kernelInitializer() }),
+    ],
+  });
 }

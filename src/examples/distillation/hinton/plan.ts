@@ -8,7 +8,20 @@
 export interface Schedule {
   readonly epochs: number;
   readonly batchSize: number;
+  /** The highest; it falls to 0 along a cosine. */
   readonly learningRate: number;
+  readonly optimizer: 'adam' | 'sgd';
+  /** Steps over which the rate rises first. Default: none. */
+  readonly warmupSteps?: number;
+  /** The largest norm of a step's gradients. Default: no limit. */
+  readonly clipNorm?: number;
+}
+
+/** A student: its hidden layers and its training. */
+export interface StudentPlan extends Schedule {
+  readonly hidden: readonly number[];
+  /** Standard deviation of all weights at the beginning. Default: He's, by the size of each layer. */
+  readonly initialDeviation?: number;
 }
 
 /** All that is decided before anything runs. */
@@ -25,13 +38,13 @@ export interface Plan {
     /** The training images are moved by up to this many pixels. */
     readonly jitter: number;
   };
-  readonly student: Schedule & { readonly hidden: readonly number[] };
+  readonly student: StudentPlan;
   readonly temperature: number;
   /** Weight of the soft targets; the labels have the rest. */
   readonly alpha: number;
   /** The digits that are left out of the transfer set, experiment by experiment. */
   readonly omitted: readonly (readonly number[])[];
-  readonly sweep: Schedule & { readonly hidden: readonly number[]; readonly temperatures: readonly number[] };
+  readonly sweep: StudentPlan & { readonly temperatures: readonly number[] };
 }
 
 /** The table of the paper. */
@@ -43,17 +56,34 @@ export const FULL: Plan = {
     hidden: [1200, 1200],
     inputDropout: 0.1,
     dropout: 0.4,
-    maxNorm: 3.5,
+    maxNorm: 2,
     jitter: 2,
-    epochs: 150,
+    epochs: 270,
     batchSize: 256,
     learningRate: 1e-3,
+    optimizer: 'adam',
   },
-  student: { hidden: [800, 800], epochs: 30, batchSize: 128, learningRate: 1e-3 },
+  student: {
+    hidden: [800, 800],
+    initialDeviation: 0.01,
+    epochs: 30,
+    batchSize: 64,
+    learningRate: 0.1,
+    optimizer: 'sgd',
+    warmupSteps: 300,
+    clipNorm: 1,
+  },
   temperature: 20,
   alpha: 0.9,
   omitted: [[3], [0, 1, 2, 3, 4, 5, 6, 9]],
-  sweep: { hidden: [30, 30], temperatures: [1, 2, 3, 4, 8, 20], epochs: 20, batchSize: 128, learningRate: 1e-3 },
+  sweep: {
+    hidden: [30, 30],
+    temperatures: [1, 2, 3, 4, 8, 20],
+    epochs: 20,
+    batchSize: 128,
+    learningRate: 1e-3,
+    optimizer: 'adam',
+  },
 };
 
 /** A few seconds on very little data: shows that the parts work together, not what they can do. */
@@ -63,7 +93,7 @@ export const QUICK: Plan = {
   testImages: 200,
   seeds: [0],
   teacher: { ...FULL.teacher, hidden: [48], epochs: 3, batchSize: 64 },
-  student: { ...FULL.student, hidden: [32], epochs: 3, batchSize: 64 },
+  student: { ...FULL.student, hidden: [32], initialDeviation: 0.1, epochs: 3, batchSize: 64, warmupSteps: 3 },
   omitted: [[3]],
   sweep: { ...FULL.sweep, hidden: [12], temperatures: [1, 20], epochs: 2 },
 };

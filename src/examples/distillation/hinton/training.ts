@@ -50,12 +50,13 @@ export async function train(
   name: string,
   model: ImageClassificationModel,
   loader: Loader<ImageBatch>,
-  { epochs }: Schedule,
+  { epochs, clipNorm }: Schedule,
   { digits, directory, progress }: Surroundings,
 ): Promise<Outcome> {
   const memory = new MemoryLogger();
   const trainer = new Trainer({
     maxEpochs: epochs,
+    gradientClipVal: clipNorm,
     logger: [new TensorBoardLogger(directory, { name }), memory],
     callbacks: progress ? [new ProgressBar({ leave: false })] : [],
     enableProgressBar: progress,
