@@ -33,7 +33,16 @@ try {
     process.stdout.write('SKIPPED: no native engine is installed here (kelvin native install)\n');
   } else {
     const env = { ...process.env, KELVIN_TEST_NATIVE: join(engine.folder, '..'), KELVIN_TEST_ENGINE: 'tensorflow' };
-    const engines = ['convolution', 'gather', 'mat-mul', 'core-gradients', 'networks', 'native', 'tensorflow'];
+    const engines = [
+      'convolution',
+      'gather',
+      'mat-mul',
+      'core-gradients',
+      'networks',
+      'native',
+      'native-kernels',
+      'tensorflow',
+    ];
     const names = [
       ...engines.map((name) => `engine/${name}`),
       'engine/compile/small-steps',
@@ -45,7 +54,8 @@ try {
     ];
     const files = names.map((name) => `test/${name}.test.ts`).filter((file) => existsSync(file));
     const run = (files, further = {}) =>
-      spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...files], {
+      // Reading 800 MB of libraries for the first time takes longer than hooks are given.
+      spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--hookTimeout=120000', ...files], {
         stdio: 'inherit',
         env: { ...env, ...further },
       }).status ?? 1;

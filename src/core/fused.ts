@@ -14,6 +14,8 @@ export type FusedKernel =
   | 'KelvinSparseCrossEntropy'
   | 'KelvinKLDivergence'
   | 'KelvinBatchNorm'
+  | 'KelvinBiasRelu'
+  | 'KelvinReluBiasGrad'
   | 'KelvinLayerNorm';
 
 /** Attributes of KelvinAdam; `rate` and `eps` hold both bias corrections. */

@@ -1,9 +1,11 @@
 /**
  * tf.layers' convolution without an activation is one fused operation, whose gradient function computes the gradient of the
  * input also where nobody asks for it, as for the images that a network begins with. While gradients are taken it is
- * computed as a convolution and a bias here, whose gradients are computed as they are needed.
+ * computed as a convolution and a bias here, whose gradients are computed as they are needed. Bias and relu are one
+ * operation where the engine has it.
  */
 import * as tf from '../core/tf.ts';
+import { biasRelu, hasBiasRelu } from './bias-relu.ts';
 import { putBefore } from './layer-pass.ts';
 
 /** What the layer has that is needed here. */
@@ -24,17 +26,19 @@ export function splitConvolutionLayers(): void {
   if (done) return;
   done = true;
   putBefore<ConvolutionLayer>('Conv2D', {
-    fits({ activation, dataFormat }, { rank }) {
-      const linear = (activation?.getClassName() ?? 'linear') === 'linear';
-      return linear && rank === 4 && dataFormat === 'channelsLast' && tf.engine().isTapeOn();
+    fits({ activation, bias, dataFormat }, { rank }) {
+      if (rank !== 4 || dataFormat !== 'channelsLast') return false;
+      const name = activation?.getClassName() ?? 'linear';
+      return name === 'linear' ? tf.engine().isTapeOn() : name === 'relu' && bias !== null && hasBiasRelu();
     },
     run: (layer, x) => convolve(layer, x as tf.Tensor4D),
   });
 }
 
 function convolve(layer: ConvolutionLayer, x: tf.Tensor4D): tf.Tensor {
-  const { kernel, bias, strides, dilationRate } = layer;
+  const { kernel, bias, strides, dilationRate, activation } = layer;
   const pad = layer.padding === 'same' ? 'same' : 'valid';
   const y = tf.conv2d(x, kernel.read() as tf.Tensor4D, strides, pad, 'NHWC', dilationRate);
-  return bias ? tf.add(y, bias.read()) : y;
+  if (bias === null) return y;
+  return activation?.getClassName() === 'relu' ? biasRelu(y, bias.read()) : tf.add(y, bias.read());
 }

@@ -1,5 +1,8 @@
-/** Compiles tfjs-node's addon against the TensorFlow that came in the wheel, and Kelvin's own for small steps. */
-import { existsSync } from 'node:fs';
+/**
+ * Compiles tfjs-node's addon, with operations of Kelvin's, against the TensorFlow that came in the wheel; and Kelvin's own
+ * addon for small steps.
+ */
+import { existsSync, readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,8 +13,16 @@ import { addonOf, stepsAddonOf } from './layout.ts';
 import { NODE_HEADERS } from './pins.ts';
 import { runProgram } from './tools.ts';
 
-/** What of a wheel is needed to compile: TensorFlow's C API and what its headers include. */
-const HEADERS = ['tensorflow/c/', 'tensorflow/core/platform/ctstring', 'tsl/platform/ctstring', 'xla/tsl/c/'];
+/** What of a wheel is needed to compile: TensorFlow's C API, and what its headers and Kelvin's operations include. */
+const HEADERS = [
+  'absl/',
+  'tensorflow/c/',
+  'tensorflow/core/common_runtime/next_pluggable_device/c/',
+  'tensorflow/core/platform/ctstring',
+  'tsl/platform/ctstring',
+  'tsl/platform/platform.h',
+  'xla/tsl/c/',
+];
 const INCLUDE = 'tensorflow/include/';
 
 /** TensorFlow's two libraries, in the wheel and in an engine's folder. */
@@ -23,6 +34,12 @@ export function wantedOfTensorFlow(name: string): string | undefined {
   if (!name.startsWith(INCLUDE)) return undefined;
   return HEADERS.some((prefix) => name.startsWith(INCLUDE + prefix)) ? name : undefined;
 }
+
+/** Kelvin's sources, in the repository and in the package. */
+const NATIVE = fileURLToPath(new URL('../../../native/', import.meta.url));
+
+/** A library of its own beside TensorFlow's. */
+const LOG_LIBRARY = 'libkelvin_log_level.so';
 
 /** What is compiled of every addon. */
 const ADDON = ['-std=c++17', '-fPIC', '-shared', '-DNAPI_VERSION=8'];
@@ -38,11 +55,14 @@ export async function buildAddon(folder: string, compiler: string, further: read
   const sources = join(folder, 'tfjs-node', 'binding');
   await configureSessions(join(sources, 'tfjs_backend.cc'));
   const headers = await nodeHeaders(folder);
+  const common = ['-O2', ...ADDON, `-I${headers}`, `-I${join(folder, INCLUDE)}`];
+  await compile(compiler, [...common, join(NATIVE, 'log-level.cc'), '-o', join(libraries, LOG_LIBRARY)]);
+  const linked = [...LIBRARIES, LOG_LIBRARY].map((library) => `-l:${library}`);
   await compile(compiler, [
-    ...['-O2', ...ADDON, `-I${headers}`, `-I${join(folder, INCLUDE)}`],
-    join(sources, 'tfjs_backend.cc'),
-    join(sources, 'tfjs_binding.cc'),
-    ...['-o', addonOf(folder), `-L${libraries}`, ...LIBRARIES.map((library) => `-l:${library}`)],
+    ...common,
+    ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(sources, name)),
+    ...operations(),
+    ...['-o', addonOf(folder), `-L${libraries}`, '-Wl,--no-as-needed', ...linked],
     // As DT_RPATH: that is also searched for what TensorFlow opens later, which DT_RUNPATH is not.
     '-Wl,--disable-new-dtags',
     ...['$ORIGIN', ...further.map((path) => `$ORIGIN/../${path}`)].map((path) => `-Wl,-rpath,${path}`),
@@ -52,9 +72,16 @@ export async function buildAddon(folder: string, compiler: string, further: read
 
 /** Kelvin's own addon, which runs small steps. The two options let loops over roots and choices become vector instructions. */
 async function buildSteps(addon: string, compiler: string, headers: string): Promise<void> {
-  const source = fileURLToPath(new URL('../../../native/steps.cc', import.meta.url));
   const exact = ['-fno-math-errno', '-fno-trapping-math'];
-  await compile(compiler, ['-O3', ...exact, ...ADDON, `-I${headers}`, source, '-o', addon]);
+  await compile(compiler, ['-O3', ...exact, ...ADDON, `-I${headers}`, join(NATIVE, 'steps.cc'), '-o', addon]);
+}
+
+/** Kelvin's operations of TensorFlow. */
+function operations(): string[] {
+  const folder = join(NATIVE, 'operations');
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.cc'))
+    .map((name) => join(folder, name));
 }
 
 async function compile(compiler: string, args: readonly string[]): Promise<void> {

@@ -3,11 +3,14 @@
  * leaves tfjs-node as it is.
  */
 import { splitConvolutionLayers } from '../convolution-layer.ts';
+import { splitDenseLayers } from '../dense-layer.ts';
 import { fuseBatchNormLayers } from '../fused-batch-norm.ts';
 import { completeGradients } from '../wasm/gradients.ts';
 import { directBatchNorm } from './batch-norm.ts';
+import { directBiasRelu } from './bias-relu.ts';
 import { directGradients } from './gradients.ts';
 import { directMatMul } from './mat-mul.ts';
+import { directMaxPoolGradient } from './max-pool.ts';
 import { tensorFlow } from './ops.ts';
 import { directOptimizers } from './optimizers.ts';
 import { directPadding } from './padding.ts';
@@ -25,8 +28,11 @@ export function completeTensorFlow(): void {
   directMatMul(backend);
   directGradients(backend);
   directBatchNorm(backend);
+  directBiasRelu(backend);
   directPadding(backend);
+  directMaxPoolGradient(backend);
   directOptimizers(backend);
   splitConvolutionLayers();
+  splitDenseLayers();
   fuseBatchNormLayers();
 }

@@ -1,9 +1,15 @@
 /**
- * Matrix products: `MatMul`, where tfjs-node takes `BatchMatMulV2`, which is some five times slower on small matrices. tfjs
- * writes dense layers as batches of one, so those are taken for the matrices that they are.
+ * Matrix products: `MatMul`, where tfjs-node takes `BatchMatMulV2`, which is some five times slower on small matrices; on the CPU
+ * it is the faster one of large matrices the second of which is transposed. tfjs writes dense layers as batches of one, so
+ * those are taken for the matrices that they are.
  */
 import * as tf from '../../core/tf.ts';
 import { type Attr, attributes, direct, type Info, type TensorFlowBackend } from './ops.ts';
+
+/** Multiply-accumulates from which a product counts as large. */
+const LARGE = 2 ** 24;
+
+const sizeOf = ({ shape }: Info): number => tf.util.sizeFromShape(shape);
 
 /** Registers BatchMatMul and _FusedMatMul. */
 export function directMatMul(backend: TensorFlowBackend): void {
@@ -11,8 +17,12 @@ export function directMatMul(backend: TensorFlowBackend): void {
   const variants = [false, true].map((a) =>
     [false, true].map((b): Attr[] => [T, bool('transpose_a', a), bool('transpose_b', b)]),
   );
-  const product = (a: Info, b: Info, { transposeA, transposeB }: tf.BatchMatMulAttrs): tf.Tensor =>
-    backend.executeSingleOutput('MatMul', variants[transposeA ? 1 : 0]?.[transposeB ? 1 : 0] as Attr[], [a, b]);
+  const batched = [T, bool('adj_x', false), bool('adj_y', true)];
+  const product = (a: Info, b: Info, { transposeA, transposeB }: tf.BatchMatMulAttrs): tf.Tensor => {
+    if (transposeB && !transposeA && !backend.isUsingGpuDevice && sizeOf(a) * (b.shape[0] as number) >= LARGE)
+      return backend.executeSingleOutput('BatchMatMulV2', batched, [a, b]);
+    return backend.executeSingleOutput('MatMul', variants[transposeA ? 1 : 0]?.[transposeB ? 1 : 0] as Attr[], [a, b]);
+  };
 
   direct<tf.BatchMatMulAttrs>(tf.BatchMatMul, (inputs, attrs) => {
     const { a, b } = inputs as Record<'a' | 'b', Info>;

@@ -40,6 +40,7 @@ export interface Binding {
 /** tfjs-node's backend. */
 export interface TensorFlowBackend {
   readonly binding: Binding;
+  readonly isUsingGpuDevice?: boolean;
   readonly tensorMap: { set(dataId: object, data: object): void };
   executeSingleOutput(name: string, attrs: readonly Attr[], inputs: readonly Info[]): tf.Tensor;
   executeMultipleOutputs(name: string, attrs: readonly Attr[], inputs: readonly Info[], outputs: number): tf.Tensor[];

@@ -1,4 +1,7 @@
 /** What the operations of networks are in TensorFlow: products, convolutions, pooling, normalisation, losses, dropout. */
+import * as tf from '../../../core/tf.ts';
+import type { TensorFlowBackend } from '../../tensorflow/ops.ts';
+import { hasOwnKernels, poolWindow } from '../../tensorflow/own-kernels.ts';
 import type { GraphNode, Value } from '../graph.ts';
 import { sizeOf } from '../graph.ts';
 import type { AttrValue } from './graph-def.ts';
@@ -85,6 +88,19 @@ const maxPool =
     return attrs && padding && [at.graph.node(op, names.map(at.input), { ...attrs, ...padding })];
   };
 
+/** By Kelvin's own kernel, where there is one and tfjs and TensorFlow agree on the windows. */
+function ownMaxPoolGradient({ graph, node, input }: Lowering): readonly string[] | undefined {
+  const { input: x, output } = node.inputs as Record<'input' | 'output', Value>;
+  const backend = tf.findBackend('tensorflow') as unknown as TensorFlowBackend | null;
+  if (backend === null || !hasOwnKernels(backend) || x.shape.length !== 4) return undefined;
+  const { outShape, ...window } = poolWindow(x.shape, node.attrs as unknown as tf.MaxPoolGradAttrs);
+  if (!tf.util.arraysEqual([...outShape], [...output.shape])) return undefined;
+  const attrs = Object.fromEntries(Object.entries(window).map(([name, ints]) => [name, { ints }]));
+  return [graph.node('KelvinMaxPoolGrad', [input('input'), input('output'), input('dy')], attrs)];
+}
+
+const maxPoolGradient = maxPool('MaxPoolGrad', ['input', 'output', 'dy']);
+
 export const NETWORK_LOWERINGS: Readonly<Record<string, Lower>> = {
   MatMul: product('MatMul', 'transpose_a', 'transpose_b'),
   BatchMatMul: product('BatchMatMulV2', 'adj_x', 'adj_y'),
@@ -110,7 +126,7 @@ export const NETWORK_LOWERINGS: Readonly<Record<string, Lower>> = {
   ]),
 
   MaxPool: maxPool('MaxPool', ['x']),
-  MaxPoolGrad: maxPool('MaxPoolGrad', ['input', 'output', 'dy']),
+  MaxPoolGrad: (at) => ownMaxPoolGradient(at) ?? maxPoolGradient(at),
   AvgPool: pool('AvgPool', ({ input }) => [input('x')]),
   AvgPoolGrad: pool('AvgPoolGrad', (at) => [shapeOf(at), at.input('dy')]),
 
