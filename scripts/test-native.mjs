@@ -55,7 +55,6 @@ try {
       'trainer/compile/examples',
       'trainer/compile/lowerings',
       'engine/compile/forward',
-      'trainer/compile/random-networks',
     ];
     const files = names.map((name) => `test/${name}.test.ts`).filter((file) => existsSync(file));
     const run = (files, further = {}) =>

@@ -34,8 +34,8 @@ async function torchvision(python: string, directory: string, workers: number): 
 export async function compareDecoding(directory: string, rounds: number, workers: number): Promise<void> {
   const images = await imageFolder(directory, { size: 224 });
   const loader = new DataLoader(images, { batchSize: BATCH, workers });
-  await drain(loader); // starts the workers
   const rival = await torchvision(process.env.KELVIN_PYTHON ?? 'python3', directory, workers);
+  await drain(loader); // starts the workers
   const figures: { ours: number; theirs: number }[] = [];
   for (let round = 0; round < rounds; round++) {
     const ours = await timed(() => drain(loader));

@@ -3,9 +3,10 @@
  * it), training on JPEGs to the slower of decoding alone and training alone, and reading idx and CIFAR's images to the step
  * that eats them.
  *
- * On two cores a run that keeps both busy by training cannot decode for nothing. So there are two comparisons: as it comes,
- * where training takes far longer than decoding; and with a network so light that both take about as long, where each gets
- * one core, alone as well as together.
+ * On two cores a run that keeps both busy by training cannot decode for nothing: at best it takes as much longer as decoding
+ * takes of the processor's time. So there are three comparisons: a small network, which shows what decoding takes; one of a
+ * depth that is trained on such images, where that is little; and one so light that both take about as long, where each
+ * gets one core, alone as well as together.
  *
  * `npm run bench:data -- [rounds] [images]`
  */
@@ -37,6 +38,7 @@ try {
   writeIdx(idx, 8192);
   for (const workers of [1, 2]) await compareDecoding(many, rounds, workers);
   compare('jpeg', few);
+  compare('jpeg-deep', few);
   compare('jpeg-even', many, { KELVIN_THREADS: '1', UV_THREADPOOL_SIZE: '1' });
   compare('cifar', directory);
   compare('idx', idx);

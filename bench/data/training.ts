@@ -1,6 +1,6 @@
 /**
  * One comparison in a process of its own, which `main.ts` starts with the environment that it needs: reading alone, training
- * alone, and training while the batches are read. `tsx bench/data/training.ts jpeg|jpeg-even|cifar|idx DIR ROUNDS`
+ * alone, and training while the batches are read. `tsx bench/data/training.ts jpeg|jpeg-deep|jpeg-even|cifar|idx DIR ROUNDS`
  */
 import {
   ArrayDataset,
@@ -46,6 +46,12 @@ async function caseOf(kind: string, directory: string): Promise<Case> {
         ...(await jpegs(2)),
         name: 'JPEGs of 224x224, as it comes: 2 workers, all threads of the engine',
         encoder: () => convNet({ inputs: [224, 224, 3], channels: [4, 8] }),
+      };
+    case 'jpeg-deep':
+      return {
+        ...(await jpegs(1)),
+        name: 'JPEGs of 224x224, a network as one trains on them: 1 worker, all threads of the engine',
+        encoder: () => depthwiseSeparableNet({ inputs: [224, 224, 3], channels: [32, 64, 128, 256] }),
       };
     case 'jpeg-even':
       return {

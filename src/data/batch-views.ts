@@ -5,6 +5,7 @@
 import { crc32 } from 'node:zlib';
 import { type Dataset, sampleIdOf } from './dataset.ts';
 import { type HostTree, isHostTensor, scaled } from './host.ts';
+import { isGivenAway } from './lent-memory.ts';
 import type { BatchRequest } from './read-batch.ts';
 import type { SampleId } from './views.ts';
 
@@ -82,7 +83,7 @@ function idsOf(dataset: Dataset, indices: Uint32Array, bad: ReadViews['bad']): S
 
 function checksumOf(tree: HostTree, column: string, row: number): number | undefined {
   const values = (tree as Readonly<Record<string, HostTree>>)[column];
-  if (!isHostTensor(values) || values.data.length === 0) return undefined; // memory that was given away is empty
+  if (!isHostTensor(values) || isGivenAway(values.data.buffer)) return undefined;
   const size = values.data.length / (values.shape[0] as number);
   const { buffer, byteOffset, byteLength } = scaled({
     ...values,

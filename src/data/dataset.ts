@@ -26,8 +26,11 @@ export interface Dataset<S = unknown, B = unknown> {
   gather?(indices: ArrayLike<number>): HostBatch;
   /** Within Kelvin: as `get`, but pixels may be left for collating to scale. For samples that nobody else sees. */
   getUnscaled?(index: number): S | Promise<S>;
-  /** Within Kelvin: as `gather`, but bytes may be left for the engine to scale. */
-  gatherPacked?(indices: ArrayLike<number>): HostBatch;
+  /**
+   * Within Kelvin: as `gather`, but bytes may be left for the engine to scale. Undefined, or an error while waiting, sends
+   * the loader to the single samples.
+   */
+  gatherPacked?(indices: ArrayLike<number>): HostBatch | Promise<HostBatch> | undefined;
   /** The lasting name of a sample, which augmentation and caches go by. Default: its index. */
   sampleId?(index: number): SampleId;
   /** Never called and never there; it carries the batch type. A method, so that narrower batch types are accepted. */

@@ -94,10 +94,10 @@ export function isPacked(value: HostTensor): value is PackedTensor {
   return isScaled(value) && value.data instanceof Uint8Array;
 }
 
-/** The tensor as everybody sees it: what was left to be scaled is scaled. */
-export function scaled(value: HostTensor): HostTensor {
+/** The tensor as everybody sees it: what was left to be scaled is scaled, in memory that may be given. */
+export function scaled(value: HostTensor, data: Float32Array = new Float32Array(value.data.length)): HostTensor {
   if (!isScaled(value)) return value;
-  const data = new Float32Array(value.data);
+  data.set(value.data);
   rescale(data, value.scale, value.offset);
   return { data, shape: value.shape, dtype: 'float32' };
 }

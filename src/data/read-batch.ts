@@ -6,7 +6,8 @@ import { DataError, KelvinError, messageOf } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { collateSamples } from './collate.ts';
 import { type Dataset, sampleIdOf } from './dataset.ts';
-import { type HostBatch, type HostTree, isHostArray, isThenable } from './host.ts';
+import { type HostBatch, type HostTree, isHostArray, isScaled, isThenable, scaled } from './host.ts';
+import { memoryOf } from './spare-memory.ts';
 import type { BatchTransform } from './transforms.ts';
 import { type SampleId, sampleRandom } from './views.ts';
 
@@ -53,11 +54,33 @@ export function readBatch<S>(given: Reader<S>, request: BatchRequest): ReadBatch
   const reader = request.samples ? { ...given, dataset: cameWith<S>(request) } : given;
   const { dataset, transform, asSamples } = reader;
   const perSample = typeof transform === 'function';
-  if (dataset.gather && !asSamples && !perSample) {
-    const { indices, packed } = request;
-    if (dataset.gatherPacked && packed && !transform) return { tree: dataset.gatherPacked(indices), bad: [] };
+  const { indices } = request;
+  if (asSamples || perSample) return readOneByOne(reader, request);
+  const asFloats = transform !== undefined || !request.packed;
+  if (dataset.gather && (asFloats || !dataset.gatherPacked)) {
     return { tree: augmented(reader, request, dataset.gather(indices), indices), bad: [] };
   }
+  const packed = dataset.gatherPacked?.(indices);
+  if (!packed) return readOneByOne(reader, request);
+  if (!(packed instanceof Promise)) return { tree: packed, bad: [] };
+  return packed.then(
+    (tree) => ({ tree: asFloats ? augmented(reader, request, unpacked(tree), indices) : tree, bad: [] }),
+    () => readOneByOne(reader, request), // which finds out whose error it was
+  );
+}
+
+/** The columns of a batch as everybody sees them. */
+function unpacked(batch: HostBatch): HostBatch {
+  const all = Object.entries(batch).map(([name, column]) => {
+    return [
+      name,
+      isScaled(column) ? scaled(column, new Float32Array(memoryOf(4 * column.data.length))) : column,
+    ] as const;
+  });
+  return Object.fromEntries(all);
+}
+
+function readOneByOne<S>(reader: Reader<S>, request: BatchRequest): ReadBatch<S> | Promise<ReadBatch<S>> {
   const bad: BadSample[] = [];
   const read = readSamples(reader, request, bad);
   return read instanceof Promise

@@ -4,6 +4,7 @@
 import * as tf from '../core/tf.ts';
 import { unpack } from '../core/unpack.ts';
 import { dtypeOf, type HostArray, type HostTensor, type HostTree, isHostTensor, isPacked, scaled } from './host.ts';
+import { copiesBatches } from './lent-memory.ts';
 
 /**
  * Makes the tensors of a batch. The caller owns them; when one cannot be made, those made before it are disposed.
@@ -43,8 +44,9 @@ const unpacked = (value: HostTensor): tf.Tensor | undefined =>
 const copied = ({ data, shape, dtype }: HostTensor): tf.Tensor =>
   tf.tensor(asValues(data), shape as number[], dtype ?? dtypeOf(data));
 
-/** tfjs takes three of the typed arrays as they are; the others are widened. */
-function asValues(data: HostArray): Float32Array | Int32Array | Uint8Array {
+/** tfjs takes three of the typed arrays as they are; the others are widened. Memory that is used again is copied. */
+function asValues(given: HostArray): Float32Array | Int32Array | Uint8Array {
+  const data = given.buffer instanceof SharedArrayBuffer && !copiesBatches() ? given.slice() : given;
   if (data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array) return data;
   return dtypeOf(data) === 'float32' ? Float32Array.from(data) : Int32Array.from(data);
 }

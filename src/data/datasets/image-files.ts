@@ -6,7 +6,8 @@ import { DataError } from '../../core/errors.ts';
 import type * as tf from '../../core/tf.ts';
 import type { Dataset } from '../dataset.ts';
 import { type DecodeOptions, decodeUnscaled } from '../decode/decode.ts';
-import { type HostTensor, scaled } from '../host.ts';
+import { type HostBatch, type HostTensor, isPacked, type PackedTensor, scaled, sizeOf } from '../host.ts';
+import { memoryOf } from '../spare-memory.ts';
 import { withRecipe } from '../workers/recipe.ts';
 import { noSuchSample } from './array-dataset.ts';
 
@@ -29,6 +30,9 @@ export interface ImageList {
   /** What was listed but is not there, for people. */
   readonly missing?: readonly string[] | undefined;
 }
+
+/** Images in decoding at once: more than there are threads for it, by default. */
+const AT_ONCE = 8;
 
 /** A sample: pixels [height, width, channels], and its label where there is one. */
 export type ImageSample = { x: HostTensor; y?: HostTensor };
@@ -75,6 +79,42 @@ export class ImageFiles implements Dataset<ImageSample, { x: tf.Tensor4D; y: tf.
     if (!labels) return { x };
     const dtype = labels instanceof Int32Array ? 'int32' : 'float32';
     return { x, y: { data: labels.slice(index, index + 1), shape: [], dtype } };
+  }
+
+  /**
+   * Images of one size, each copied as soon as it is there, and few at a time: what waits for the rest of a batch weighs on
+   * the garbage collector.
+   */
+  gatherPacked(indices: ArrayLike<number>): Promise<HostBatch> | undefined {
+    const { size, channels = 3, dtype = 'float32' } = this.#list.decode;
+    if (size === undefined || dtype !== 'float32') return undefined;
+    const [height, width] = typeof size === 'number' ? [size, size] : size;
+    return this.#gather(indices, [height, width, channels]);
+  }
+
+  async #gather(indices: ArrayLike<number>, shape: readonly number[]): Promise<HostBatch> {
+    const count = indices.length;
+    const pixels = new Uint8Array(memoryOf(count * sizeOf(shape)));
+    let scale = 0;
+    let next = 0;
+    const decodeSome = async (): Promise<void> => {
+      for (let row = next++; row < count; row = next++) {
+        const { x } = await this.getUnscaled(indices[row] as number).catch((error: unknown) => {
+          next = count; // the others need not go on
+          throw error;
+        });
+        if (!isPacked(x)) throw new Error('more than 8 bits'); // such images go one by one
+        scale = x.scale;
+        pixels.set(x.data, row * sizeOf(shape));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, decodeSome));
+    const x: PackedTensor = { data: pixels, shape: [count, ...shape], dtype: 'float32', scale };
+    const { labels } = this.#list;
+    if (!labels) return { x };
+    const data = labels.constructor === Int32Array ? new Int32Array(count) : new Float32Array(count);
+    for (let row = 0; row < count; row++) data[row] = labels[indices[row] as number] as number;
+    return { x, y: { data, shape: [count] } };
   }
 
   sampleId(index: number): string {

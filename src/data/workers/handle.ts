@@ -52,7 +52,7 @@ export function startWorker(runtime: WorkerRuntime, events: WorkerEvents): Worke
  * for these as it grants by default, that is so seldom that it takes the memory for a leak, marks everything over and over,
  * and spins between the parts of that work: as dear as the decoding.
  */
-const YOUNG = { maxYoungGenerationSizeMb: 6 };
+const YOUNG = { maxYoungGenerationSizeMb: 3 };
 
 function startThread(events: WorkerEvents): WorkerHandle {
   const worker = fromSources
@@ -68,7 +68,11 @@ function startThread(events: WorkerEvents): WorkerHandle {
   worker.unref();
   return {
     id: worker.threadId,
-    post: (task) => worker.postMessage(task, [...(task.spare ?? [])]),
+    post: (task) =>
+      worker.postMessage(
+        task,
+        (task.spare ?? []).filter((piece) => piece instanceof ArrayBuffer),
+      ),
     keepAlive: (busy) => (busy ? worker.ref() : worker.unref()),
     end: async () => void (await worker.terminate()),
   };

@@ -3,6 +3,7 @@
  * exactly once; idle workers do not keep the process alive.
  */
 import { ConfigError, DataError, messageOf } from '../../core/errors.ts';
+import { copiesBatches } from '../lent-memory.ts';
 import type { BatchRequest, ReadBatch } from '../read-batch.ts';
 import { startWorker, type WorkerHandle, type WorkerRuntime } from './handle.ts';
 import { receiveError, type WorkerAnswer, type WorkerSetup } from './protocol.ts';
@@ -30,7 +31,7 @@ export class WorkerPool {
   readonly #setup: WorkerSetup;
   readonly #places: readonly Place[];
   readonly #queue: Job[] = [];
-  #spare: (readonly ArrayBuffer[])[] = [];
+  #spare: (readonly ArrayBufferLike[])[] = [];
   #closed = false;
 
   constructor(count: number, runtime: WorkerRuntime, setup: WorkerSetup) {
@@ -60,7 +61,7 @@ export class WorkerPool {
    * Takes the memory of batches that are over. That of one goes to a worker with each task: what a worker holds counts for
    * its garbage collector. Processes share no memory.
    */
-  giveBack(batches: readonly (readonly ArrayBuffer[])[]): void {
+  giveBack(batches: readonly (readonly ArrayBufferLike[])[]): void {
     if (this.#runtime === 'threads') this.#spare.push(...batches);
   }
 
@@ -71,6 +72,11 @@ export class WorkerPool {
     for (const job of [...running, ...this.#queue.splice(0)]) job.reject(new Error('the workers have been closed'));
     await Promise.all(this.#places.map(({ worker }) => worker?.end()));
     for (const place of this.#places) [place.worker, place.job] = [undefined, undefined];
+  }
+
+  /** Samples that are handed over as they are stay in memory of their own. */
+  #shares(): boolean {
+    return this.#runtime === 'threads' && !this.#setup.asSamples && copiesBatches();
   }
 
   #assign(): void {
@@ -91,7 +97,7 @@ export class WorkerPool {
     place.job = job;
     place.worker.keepAlive(true);
     try {
-      place.worker.post({ setup, request: job.request, spare: this.#spare.shift() });
+      place.worker.post({ setup, request: job.request, spare: this.#spare.shift(), shared: this.#shares() });
     } catch (cause) {
       void place.worker.end();
       [place.worker, place.job] = [undefined, undefined];

@@ -16,7 +16,9 @@ export interface WorkerTask {
   readonly setup?: WorkerSetup | undefined;
   readonly request: BatchRequest;
   /** Memory of batches that are over, for the worker to fill again. */
-  readonly spare?: readonly ArrayBuffer[] | undefined;
+  readonly spare?: readonly ArrayBufferLike[] | undefined;
+  /** Fill memory that both sides share: the batch goes to an engine that copies it. */
+  readonly shared?: boolean | undefined;
 }
 
 /** An error, taken apart. */

@@ -7,15 +7,16 @@ import type { Dataset } from '../dataset.ts';
 import { readWhileWaiting } from '../files/whole-file.ts';
 import { isHostArray } from '../host.ts';
 import { type Reader, readBatch } from '../read-batch.ts';
-import { keepSpare } from '../spare-memory.ts';
+import { keepSpare, shareMemory } from '../spare-memory.ts';
 import { sendError, type WorkerAnswer, type WorkerSetup, type WorkerTask } from './protocol.ts';
 import { follow } from './recipe.ts';
 
 let reader: Promise<Reader> | undefined;
 
-async function answerTo({ setup, request, spare }: WorkerTask): Promise<WorkerAnswer> {
+async function answerTo({ setup, request, spare, shared = false }: WorkerTask): Promise<WorkerAnswer> {
   try {
     if (spare) keepSpare(spare);
+    shareMemory(shared);
     if (setup) reader = readerOf(setup);
     const batch = await readBatch((await reader) as Reader, request);
     return { status: 'read', batch };

@@ -71,7 +71,10 @@ describe.skipIf(!NATIVE || process.env.KELVIN_SMALL_STEPS === 'off')(`small step
     );
   });
 
-  const UNARY = ['neg', 'abs', 'exp', 'sqrt', 'square', 'relu', 'relu6', 'sigmoid', 'tanh', 'elu', 'softplus', 'sign'];
+  const UNARY = [
+    ...['neg', 'abs', 'exp', 'sqrt', 'square', 'relu', 'relu6', 'sigmoid', 'tanh', 'elu', 'softplus', 'sign'],
+    ...['selu', 'erf'],
+  ];
   const KERNELS: Readonly<Record<string, string>> = { Mul: 'Multiply', Div: 'RealDiv' };
   const kernelOf = (name: string): string => {
     const capital = name.charAt(0).toUpperCase() + name.slice(1);
@@ -151,6 +154,35 @@ describe.skipIf(!NATIVE || process.env.KELVIN_SMALL_STEPS === 'off')(`small step
       of('Slice', { begin: [1, 0, 2] }, tf.slice(x, [1, 0, 2], [2, 3, 3]));
       of('LogSoftmax', {}, tf.logSoftmax(x));
       of('Softmax', { dim: 2 }, tf.softmax(x));
+    });
+  });
+
+  test('what is composed: sums of several, batch normalisation and its gradient', () => {
+    tf.tidy(() => {
+      const given = (...names: string[]) =>
+        Object.fromEntries(names.map((name) => [name, normal([7, 3], name.length)]));
+      const { a, bb, ccc } = given('a', 'bb', 'ccc') as Record<'a' | 'bb' | 'ccc', tf.Tensor2D>;
+      const specs = { a: float(7, 3), bb: float(7, 3), ccc: float(7, 3) };
+      const sum = graphOf(specs, (x, build) => build.one('AddN', x, {}, float(7, 3)));
+      same(run(sum, { a, bb, ccc }), tf.addN([a, bb, ccc]));
+
+      const [scale, offset] = [tf.tensor([1, 2, 3]), tf.tensor([-1, 0, 1])];
+      const normed = (x: tf.Tensor): tf.Tensor => {
+        const { mean, variance } = tf.moments(x, 0);
+        return tf.add(tf.mul(tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 0.01))), scale), offset);
+      };
+      const channels = { scale: float(3), offset: float(3) };
+      const forward = (x: Record<string, Value>, build: GraphBuilder): readonly Value[] =>
+        build.add('BatchNormTrain', x, { epsilon: 0.01 }, [float(7, 3), float(3), float(3)]);
+      const ahead = graphOf({ x: float(7, 3), ...channels }, (x, build) => forward(x, build)[0] as Value);
+      same(run(ahead, { x: a, scale, offset }), normed(a));
+      const back = graphOf({ x: float(7, 3), dy: float(7, 3), ...channels }, ({ x, dy, scale, offset }, build) => {
+        const [, mean, variance] = forward({ x, scale, offset } as never, build) as [Value, Value, Value];
+        const inputs = { x, dy, mean, variance, scale } as Record<string, Value>;
+        const specs = [float(7, 3), float(3), float(3)];
+        return build.add('BatchNormTrainGrad', inputs, { epsilon: 0.01 }, specs)[0] as Value;
+      });
+      same(run(back, { x: a, dy: bb, scale, offset }), tf.grad(normed)(a, bb));
     });
   });
 

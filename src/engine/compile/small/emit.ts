@@ -3,6 +3,7 @@ import { type Graph, type GraphNode, sizeOf, type Value } from '../graph.ts';
 import { SLOTS, updatesInPlace } from '../in-place.ts';
 import type { EmitOptions } from '../program.ts';
 import type { StepsAddon, StepsProgram } from './addon.ts';
+import { composed } from './compose.ts';
 import { floatBits, KIND, MAP } from './functions.ts';
 import { type Lowering, lowerSmall } from './lower.ts';
 import { Memory, viewOf } from './memory.ts';
@@ -39,9 +40,9 @@ export type StateBuffer = (name: string, value: Value) => Float32Array;
 
 /** Writes a small graph whose operations are all known here; `undefined` for any other. */
 export function emitSmall(options: EmitOptions, addon: StepsAddon, stateBuffer: StateBuffer): SmallLayout | undefined {
-  const { graph } = options;
+  const graph = composed(options.graph);
   if (productsOf(graph) > SMALL || Memory.needed(graph) > MOST_FLOATS) return undefined;
-  return new SmallEmission(options, addon, stateBuffer).result();
+  return new SmallEmission({ ...options, graph }, addon, stateBuffer).result();
 }
 
 class SmallEmission {

@@ -19,7 +19,7 @@ export const MAP: Readonly<Record<string, number>> = Object.fromEntries(
       'Sigmoid',
     ],
     ...['Tanh', 'Elu', 'Softplus', 'Sign', 'LogicalNot', 'Step', 'LeakyRelu', 'ClipByValue'],
-    ...['int32 to float32', 'float32 to int32', 'float32 to bool', 'int32 to bool'],
+    ...['int32 to float32', 'float32 to int32', 'float32 to bool', 'int32 to bool', 'Selu', 'Erf'],
   ].map((name, i) => [name, i]),
 );
 
