@@ -90,10 +90,11 @@ export function schedule({ temperature, temperatureSchedule, maxEpochs }: Schedu
 export function gainText(report: DistillationReport): string {
   const { value, low, high, seeds } = report.gain('student distilled', 'student alone');
   const { samples } = report.reference;
-  const fewer = (share: number): string => (share * samples).toFixed(1);
-  const sure = low > 0 || high < 0 ? '' : ', so they cannot be told apart';
+  const counted = (share: number): string =>
+    `${Math.abs(share * samples).toLocaleString('en-US', { maximumFractionDigits: 1 })} ${share < 0 ? 'more' : 'fewer'}`;
+  const sure = low > 0 || high < 0 ? '' : '; they cannot be told apart';
   const over = seeds.length === 1 ? 'one run of each' : `${seeds.length} pairs of runs`;
-  return `Distilled it makes ${fewer(value)} errors fewer than alone (95 %: ${fewer(low)} to ${fewer(high)}, ${over}${sure}).`;
+  return `Distilled: ${counted(value)} errors than alone (95 %: ${counted(low)} to ${counted(high)}; ${over}${sure}).`;
 }
 
 /** A report of whatever kind. */

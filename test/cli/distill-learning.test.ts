@@ -73,7 +73,9 @@ test('--seeds: several students of each kind, compared in pairs, with intervals'
   ]);
   expect(err).toContain('taught by labels alone: mlp 6, run 2 of 2');
   expect(out).toMatch(/^student distilled +[\d.]+ \([\d.]+–[\d.]+\)/m);
-  expect(out).toMatch(/^Distilled it makes -?[\d.]+ errors fewer than alone \(95 %: .* 2 pairs of runs/m);
+  expect(out).toMatch(
+    /^Distilled: [\d.]+ (more|fewer) errors than alone \(95 %: [\d.]+ \w+ to [\d.]+ \w+; 2 pairs of runs/m,
+  );
   const report = join(directory, 'distill-student-1', 'version_0', 'report.json');
   const { models } = JSON.parse(readFileSync(report, 'utf8'));
   expect(models.map(({ errors }: { errors: { seeds: number[] } }) => errors.seeds.length)).toEqual([1, 2, 2]);

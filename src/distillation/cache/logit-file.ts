@@ -70,12 +70,14 @@ export class LogitFile {
     this.#latest = -1;
   }
 
-  /** Pages that were used last are last in the map. */
+  /** Where not all of them can be held, pages that were used last are last in the map. */
   #page(number: number): DataView {
     const known = this.#pages.get(number);
     if (known === undefined) return this.#load(number);
-    this.#pages.delete(number);
-    this.#pages.set(number, known);
+    if (this.#pages.size >= this.#mostPages) {
+      this.#pages.delete(number);
+      this.#pages.set(number, known);
+    }
     this.#latest = number;
     return known;
   }
