@@ -42,17 +42,29 @@ function layerOf({ kind, ...options }: { kind: string } & object): tf.layers.Lay
   }
 }
 
+/**
+ * Whether every gradient is one. A batch normalisation takes away what a linear layer or another normalisation below it has
+ * added: the gradient of that is rounding noise, of which Adam makes whole steps, and running means follow them late.
+ */
+function hasGradients(layers: readonly { readonly kind: string; readonly activation?: string }[]): boolean {
+  let shifted = false;
+  for (const { kind, activation } of layers) {
+    if (kind === 'norm' && shifted) return false;
+    if (kind === 'norm') shifted = true;
+    if (activation !== undefined) shifted = activation === 'linear';
+  }
+  return true;
+}
+
 describe.skipIf(!NATIVE)(`random networks, compiled${WHERE}`, () => {
   assertFileLeaksNothing();
   beforeAll(async () => void (await startEngine({ engine: 'tensorflow' })));
 
   test('losses are those of eager steps', async () => {
     const optimizer = fc.constantFrom('adam', 'adamw', 'sgd');
-    const network = fc.record({
-      below: fc.array(images, { maxLength: 3 }),
-      above: fc.array(rows, { maxLength: 2 }),
-      optimizer,
-    });
+    const network = fc
+      .record({ below: fc.array(images, { maxLength: 3 }), above: fc.array(rows, { maxLength: 2 }), optimizer })
+      .filter(({ below, above }) => hasGradients([...below, ...above]));
     await fc.assert(
       fc.asyncProperty(network, async ({ below, above, optimizer }) => {
         const make = (): LightningModule<never> => {
