@@ -49,6 +49,10 @@ try {
       'trainer/compile/compiled',
       'trainer/compile/compiled-run',
       'trainer/compile/compiled-evaluation',
+      'trainer/compile/several-optimizers',
+      'trainer/compile/averaged-weights',
+      'trainer/compile/distillation-resume',
+      'trainer/compile/examples',
       'trainer/compile/lowerings',
       'engine/compile/forward',
     ];

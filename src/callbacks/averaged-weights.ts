@@ -3,6 +3,7 @@
  * in for evaluation, saved so that both the average and the weights that are trained survive.
  */
 import type { Checkpoint, ModuleView } from '../core/contracts.ts';
+import type { KeptTensor } from '../core/step-work.ts';
 import { share } from '../core/tensors.ts';
 import * as tf from '../core/tf.ts';
 import {
@@ -84,6 +85,39 @@ export class AveragedWeights {
         old?.dispose();
       }
     });
+  }
+
+  /** The tensors of the average that {@link add} computes. */
+  kept(): KeptTensor[] {
+    const average = this.#average;
+    if (average === undefined) return [];
+    return [...average].flatMap(([name, tensor]) => {
+      if (tensor.dtype !== 'float32') return [];
+      const read = (): tf.Tensor => this.#average?.get(name) as tf.Tensor;
+      const write = (next: tf.Tensor): void => {
+        read().dispose();
+        this.#average?.set(name, next);
+      };
+      return [{ name, read, write }];
+    });
+  }
+
+  /** Takes in the variables that have no mean: what {@link add} does beside computing. */
+  addOthers(): void {
+    for (const [name, variable] of this.#variables) {
+      if (variable.dtype === 'float32') continue;
+      this.#average?.get(name)?.dispose();
+      this.#average?.set(name, share(variable));
+    }
+  }
+
+  /** Notes the average; what it returns puts it back. */
+  remember(): () => void {
+    const held = this.#average && takeWeights(this.#average);
+    return () => {
+      disposeWeights(this.#average);
+      this.#average = held && new Map(held);
+    };
   }
 
   /** Gives the module the average, until {@link swapOut}. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Callback, Checkpoint, JsonObject, ModuleView, TrainerView } from '../core/contracts.ts';
 import { parseAmount } from '../core/duration.ts';
 import { anyThat, countIn, numberBetween, parseOptions } from '../core/options.ts';
+import { STEP_WORK, type StepWork } from '../core/step-work.ts';
 import { partOfUnlimited } from '../core/training-time.ts';
 import { AveragedWeights } from './averaged-weights.ts';
 
@@ -58,6 +59,34 @@ export class EMAWeightAveraging implements Callback {
     this.#options = parseOptions('EMAWeightAveraging', schema, options);
   }
 
+  /** The update as a part of a compiled step, where it follows every step and nobody has replaced the hook that does it. */
+  get [STEP_WORK](): StepWork | undefined {
+    const { updateEveryNSteps, decay } = this.#options;
+    const isOwn = this.onTrainBatchEnd === EMAWeightAveraging.prototype.onTrainBatchEnd;
+    if (updateEveryNSteps !== 1 || !isOwn) return undefined;
+    const weights = this.#weights;
+    return {
+      isDue: (step, epoch) => weights.exists && this.#isDue(step, epoch),
+      run: (step) => {
+        weights.add(decay);
+        this.#count(step);
+      },
+      count: (step) => {
+        weights.addOthers();
+        this.#count(step);
+      },
+      kept: () => weights.kept(),
+      remember: () => {
+        const [putBack, updates, lastStep] = [weights.remember(), this.#updates, this.#lastStep];
+        return () => {
+          putBack();
+          this.#updates = updates;
+          this.#lastStep = lastStep;
+        };
+      },
+    };
+  }
+
   /** How often the average has been updated. */
   get updates(): number {
     return this.#updates;
@@ -79,12 +108,12 @@ export class EMAWeightAveraging implements Callback {
   onTrainBatchEnd(trainer: TrainerView): void {
     const step = trainer.globalStep;
     if (step === this.#lastStep) return;
-    this.#lastStep = step;
-    const { decay, updateEveryNSteps, updateStartingAtEpoch } = this.#options;
-    if (step <= this.#firstStep || trainer.currentEpoch < updateStartingAtEpoch) return;
-    if ((step - 1) % updateEveryNSteps !== 0) return;
-    this.#weights.add(decay);
-    this.#updates++;
+    if (!this.#isDue(step, trainer.currentEpoch)) {
+      this.#lastStep = step;
+      return;
+    }
+    this.#weights.add(this.#options.decay);
+    this.#count(step);
   }
 
   onValidationStart(): void {
@@ -122,6 +151,16 @@ export class EMAWeightAveraging implements Callback {
 
   loadStateDict(state: JsonObject): void {
     this.#updates = state.updates as number;
+  }
+
+  #isDue(step: number, epoch: number): boolean {
+    const { updateEveryNSteps, updateStartingAtEpoch } = this.#options;
+    return step > this.#firstStep && epoch >= updateStartingAtEpoch && (step - 1) % updateEveryNSteps === 0;
+  }
+
+  #count(step: number): void {
+    this.#lastStep = step;
+    this.#updates++;
   }
 }
 

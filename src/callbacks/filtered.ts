@@ -2,6 +2,7 @@
 import type { Callback, ModuleView, TrainerView } from '../core/contracts.ts';
 import { type HookArgs, type HookFunctionOf, type HookName, type HookReturn, hookMethod } from '../core/hooks.ts';
 import { unknownOption } from '../core/options.ts';
+import { STEP_WORK } from '../core/step-work.ts';
 import { compileFilter, type EventCount, type EventFilter, FILTERED_HOOKS } from './event-filter.ts';
 
 /** What is called at a hook: as a callback's method, with trainer and module in front. */
@@ -28,6 +29,7 @@ export function filtered<C extends Callback>(callback: C, filter: EventFilter): 
   // A proxy, so that whatever the callback has beside hooks (paths, scores, state) stays there.
   return new Proxy(callback, {
     get(target, name) {
+      if (name === STEP_WORK) return undefined; // it would get around the filter
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function' || name === 'constructor') return value;
       const hook = typeof name === 'string' ? hooks.get(name) : undefined;

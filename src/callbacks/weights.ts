@@ -12,9 +12,9 @@ export type Weights = ReadonlyMap<string, tf.Tensor>;
 /** Weights outside the engine. */
 export type HostWeights = ReadonlyMap<string, SavedTensor>;
 
-/** The module's weights as they are now. */
-export function takeWeights(variables: ReadonlyMap<string, tf.Variable>): Weights {
-  return mapped(variables, (variable) => share(variable as tf.Tensor));
+/** Weights, such as a module's variables, as they are now. */
+export function takeWeights(weights: Weights): Weights {
+  return mapped(weights, share);
 }
 
 /** Sets the module's variables. The weights stay the caller's. */

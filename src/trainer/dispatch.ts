@@ -5,6 +5,7 @@
 import type { Callback, TrainerView } from '../core/contracts.ts';
 import { ConfigError } from '../core/errors.ts';
 import { HOOK_NAMES, HOOKS, type HookArgs, type HookName, hookMethod, type LogHook } from '../core/hooks.ts';
+import { type StepWork, stepWorkOf } from '../core/step-work.ts';
 import { isThenable } from '../core/tensors.ts';
 import type { LightningModule } from '../module/lightning-module.ts';
 import type { Instruments } from './instruments.ts';
@@ -21,6 +22,8 @@ export class Dispatcher {
   current: LogHook | undefined;
   /** Called in `trainEpochEnd` when all metrics of the epoch are in, before the checkpoint callbacks. */
   settleEpoch: () => void = () => {};
+  /** What callbacks do with tensors after each optimizer step. */
+  readonly stepWorks: readonly StepWork[];
   readonly #receivers: ReadonlyMap<HookName, readonly Receiver[]>;
   readonly #observers: Observers;
   readonly #instruments: Instruments;
@@ -36,6 +39,7 @@ export class Dispatcher {
     const settle = (): void => this.settleEpoch();
     const find = (name: HookName): Receiver[] => receiversOf(name, trainer, module, callbacks, settle, instruments);
     this.#receivers = new Map(HOOK_NAMES.map((name) => [name, find(name)]));
+    this.stepWorks = callbacks.map(stepWorkOf).filter((work) => work !== undefined);
     this.#observers = observers;
     this.#instruments = instruments;
     this.#moduleName = `[LightningModule]${module.constructor.name}`;

@@ -93,7 +93,9 @@ function backward(session: Session, compute: () => tf.Tensor, given: ManualOptim
     hooks.fire('beforeBackward', loss);
     return loss;
   }, parameters);
-  checkLoss(session, value, session.progress.epochBatch);
+  const look = (): void => checkLoss(session, value, session.progress.epochBatch);
+  if (session.compiled === undefined || !session.options.terminateOnNaN) look();
+  else session.compiled.checkLoss(value, look);
   refusePromise('onAfterBackward, in manual optimization,', hooks.fire('afterBackward'));
   return withoutMissing(grads);
 }
@@ -103,12 +105,14 @@ function manualOptimizer(session: Session, { name, optimizer }: ResolvedOptimize
     name,
     optimizer,
     get lr() {
+      session.compiled?.refuse(`it asks for the learning rate of '${name}'`);
       return optimizer.lr;
     },
     set lr(rate: number) {
       optimizer.lr = rate;
     },
     get stepCount() {
+      session.compiled?.refuse(`it asks for the steps of '${name}'`);
       return optimizer.stepCount;
     },
     step(gradients: Gradients) {

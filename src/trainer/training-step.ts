@@ -7,6 +7,7 @@ import { batchSizeOf, disposeTensors, isPlainObject, keepTensors } from '../core
 import * as tf from '../core/tf.ts';
 import type { ResolvedOptimizer } from '../module/optimizer-config.ts';
 import type { Optimizer } from '../optim/index.ts';
+import { branches, takesBatchIdx } from './compile/refusals.ts';
 import { checkLoss, lossesOf, lossOf, withoutMissing } from './loss.ts';
 import { trainByHand } from './manual-step.ts';
 import { parametersOf } from './optimization.ts';
@@ -128,6 +129,7 @@ function differentiate(session: Session, batch: unknown, batchIdx: number): Diff
     if (result === undefined || result === null) throw new SkippedBatch();
     const isObject = isPlainObject(result);
     const losses = isObject && hasLosses(result) ? lossesOf(module.constructor.name, result.losses, all) : undefined;
+    if (losses !== undefined && takesBatchIdx(module)) session.compiled?.refuse(branches(module.constructor.name));
     const loss = losses === undefined ? lossOf(module.constructor.name, result) : undefined;
     if (isObject) {
       const { loss: _, ...others } = result;
@@ -146,7 +148,9 @@ function differentiate(session: Session, batch: unknown, batchIdx: number): Diff
     const { value, grads } = session.within(() => tf.tidy(() => tf.variableGrads(forward, parameters)));
     if (several === undefined) return { output: { ...extras, loss: value }, gradients: withoutMissing(grads) };
     disposeTensors([value, grads]);
-    return { output: several.output(extras), gradients: several.gradients };
+    const { gradients } = several;
+    const output = session.within(() => (several as SeveralGradients).output(extras));
+    return { output, gradients };
   } catch (error) {
     dropTape();
     disposeTensors(extras);

@@ -148,6 +148,17 @@ describe.skipIf(!installed)(title, () => {
       const pooled = (x: tf.Tensor) => tf.maxPool(x as tf.Tensor4D, 3, 2, numbers);
       const pooledBy = (x: tf.Tensor) => tf.maxPool(padded(x, -1e9), 3, 2, 'valid');
       equal(gradients(pooled, [images()]), gradients(pooledBy, [images()]));
+      // The mean of the pixels alone: of a padded image over that of a padded one of ones.
+      const mean = (x: tf.Tensor) => tf.avgPool(x as tf.Tensor4D, [3, 2], 2, numbers);
+      const meanBy = (x: tf.Tensor) => tf.avgPool(padded(x, 0), [3, 2], 2, 'valid');
+      const shares = meanBy(tf.onesLike(images()));
+      equal(
+        gradients(mean, [images()]),
+        gradients((x) => tf.div(meanBy(x), shares), [images()]),
+      );
+      const deep = (x: tf.Tensor, w: tf.Tensor) => tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, 2, numbers);
+      const deepBy = (x: tf.Tensor, w: tf.Tensor) => tf.depthwiseConv2d(padded(x, 0), w as tf.Tensor4D, 2, 'valid');
+      equal(gradients(deep as never, [images(), filter()]), gradients(deepBy as never, [images(), filter()]));
     });
   });
 

@@ -31,7 +31,7 @@ export function compileForward(forward: (x: tf.Tensor) => tf.Tensor, x: tf.Tenso
   if (!('graph' in result)) return undefined;
   const graph = simplify(result.graph);
   if (obstacleIn(graph) !== undefined || bytesOf(graph) > MOST_BYTES) return undefined;
-  const emitted = emitter.emit({ graph, places: new Map(), draws: 0, finite: undefined });
+  const emitted = emitter.emit({ graph, places: new Map(), draws: 0, finite: [] });
   if ('obstacle' in emitted) return undefined;
   const { program } = emitted;
   return {

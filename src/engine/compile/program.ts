@@ -28,7 +28,7 @@ export interface Program {
    * Runs the step: the outputs by name, as new tensors, the same one where values are the same. States change in place;
    * eager code that reads them afterwards sees the new values.
    *
-   * @throws NonFiniteStep when the value that must be finite is not; no state has been changed then
+   * @throws NonFiniteStep when a value that must be finite is not; no state has been changed then
    */
   run(values: StepValues): ReadonlyMap<string, tf.Tensor>;
   /** Brings all states back to where eager code keeps them, and frees the program. */
@@ -41,8 +41,8 @@ export interface EmitOptions {
   readonly places: ReadonlyMap<string, Place>;
   /** How many draws of random numbers a step makes. */
   readonly draws: number;
-  /** The output without whose being finite nothing is updated. */
-  readonly finite: string | undefined;
+  /** The outputs without whose being finite nothing is updated. */
+  readonly finite: readonly string[];
 }
 
 /** Compiles graphs for one engine. */

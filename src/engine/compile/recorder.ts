@@ -59,6 +59,11 @@ export class Recorder implements Recording {
     }
   }
 
+  /** Runs a part of the step that belongs to the host, such as a look at the loss: it is not noted. */
+  unseen<T>(body: () => T): T {
+    return this.#hidden(body);
+  }
+
   /** What has been recorded. */
   tape(): Tape {
     return {

@@ -24,6 +24,7 @@ import {
   startEngine,
   stratifiedSplit,
   Trainer,
+  type TrainerOptions,
 } from 'kelvin';
 import { drawFundusImages, type FundusImages } from './fundus.ts';
 
@@ -34,10 +35,12 @@ export interface GradeOptions {
   readonly epochs?: number | undefined;
   /** Default true. */
   readonly progress?: boolean | undefined;
+  /** The trainer's flag. Default `'auto'`. */
+  readonly compile?: TrainerOptions['compile'];
 }
 
 /** Trains on four fifths of the images and returns the metrics on the rest, `test_kappa` among them. */
-export async function gradeEyes({ data, epochs = 12, progress = true }: GradeOptions): Promise<Metrics> {
+export async function gradeEyes({ data, epochs = 12, progress = true, compile }: GradeOptions): Promise<Metrics> {
   await startEngine();
   const restore = seedEverything(3);
   const eyes = await csvImages({ ...data, id: 'id_code', label: 'diagnosis', size: 32 });
@@ -55,6 +58,7 @@ export async function gradeEyes({ data, epochs = 12, progress = true }: GradeOpt
   });
   const trainer = new Trainer({
     maxEpochs: epochs,
+    compile,
     logger: false,
     enableCheckpointing: false,
     callbacks: new EpochMetricLogger({

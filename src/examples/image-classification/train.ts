@@ -22,6 +22,7 @@ import {
   startEngine,
   TensorBoardLogger,
   Trainer,
+  type TrainerOptions,
 } from 'kelvin';
 
 /** Options of {@link trainClassifier}. */
@@ -36,11 +37,13 @@ export interface TrainOptions {
   readonly logDir?: string | undefined;
   /** Default true. */
   readonly progress?: boolean | undefined;
+  /** The trainer's flag. Default `'auto'`. */
+  readonly compile?: TrainerOptions['compile'];
 }
 
 /** Trains a classifier and returns its metrics on the test images. */
 export async function trainClassifier(options: TrainOptions = {}): Promise<Metrics> {
-  const { epochs = 5, hidden = [256, 256], logDir = 'runs', progress = true } = options;
+  const { epochs = 5, hidden = [256, 256], logDir = 'runs', progress = true, compile } = options;
   await startEngine();
   seedEverything(7);
   const images = options.images ?? (await mnistOrDrawn());
@@ -57,6 +60,7 @@ export async function trainClassifier(options: TrainOptions = {}): Promise<Metri
   const trainer = new Trainer({
     maxEpochs: epochs,
     gradientClipVal: 1,
+    compile,
     logger: new TensorBoardLogger(logDir, { name: 'image-classification' }),
     callbacks: [
       new ModelCheckpoint({ monitor: 'val_acc', mode: 'max', filename: '{epoch:02d}-{val_acc:.3f}' }),

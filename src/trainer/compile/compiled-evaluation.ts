@@ -87,10 +87,15 @@ export class CompiledEvaluation {
       observe(undefined);
       observed.recording.detach();
     }
-    const obstacle = cache.add(observed.finish(output), emitter, undefined);
-    if (obstacle !== undefined) {
-      this.#givenUp = true;
-      process.emitWarning(`\`${name}\` runs eagerly, not compiled: ${obstacleText(obstacle)}`);
+    try {
+      const obstacle = cache.add(observed.finish(output), emitter);
+      if (obstacle !== undefined) {
+        this.#givenUp = true;
+        process.emitWarning(`\`${name}\` runs eagerly, not compiled: ${obstacleText(obstacle)}`);
+      }
+    } catch (error) {
+      disposeTensors(output);
+      throw error;
     }
     return output;
   }

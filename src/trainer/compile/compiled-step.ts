@@ -20,6 +20,8 @@ export interface StepPlan {
   readonly logs: readonly RecordedLog[];
   /** What the step gives back; its tensors are the outputs `output 0`, `output 1`, … */
   readonly output: Template;
+  /** Which of the optimizers takes a step. */
+  readonly stepped: readonly boolean[];
 }
 
 type HostRun = (tensors: readonly tf.Tensor[], batchIdx: number) => void;

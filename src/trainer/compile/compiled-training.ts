@@ -4,24 +4,22 @@
  */
 import type { StepOutput, TrainerView } from '../../core/contracts.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { batchSizeOf, disposeTensors, share } from '../../core/tensors.ts';
+import type { StepWork } from '../../core/step-work.ts';
+import { disposeTensors } from '../../core/tensors.ts';
 import type * as tf from '../../core/tf.ts';
-import { type Emitter, emitterHere, NonFiniteStep, obstacleText } from '../../engine/compile/index.ts';
+import { type Emitter, emitterHere, obstacleText } from '../../engine/compile/index.ts';
 import { currentEngine } from '../../engine/start.ts';
-import { RuleOptimizer } from '../../optim/rule-optimizer.ts';
-import { nonFiniteLoss } from '../loss.ts';
 import type { Session } from '../session.ts';
 import { partsOf } from './batch-shape.ts';
 import { CompiledEvaluation } from './compiled-evaluation.ts';
-import { runPlan } from './compiled-step.ts';
 import { ObservedStep } from './observed-step.ts';
-import { lossOutput } from './output.ts';
-import { placeName, placesOf, sharedPlaces } from './places.ts';
+import { phaseOf } from './phase.ts';
+import { placesOf, sharedPlaces } from './places.ts';
 import { notCompiled, obstacleOf } from './refusals.ts';
 import { rememberStep } from './rollback.ts';
 import { MOST_REHEARSALS, StepCache, type StepCacheState } from './step-cache.ts';
 import type { StepRecording } from './step-recording.ts';
-import { WINDOW, withSums } from './window-sums.ts';
+import { runCompiled } from './training-run.ts';
 
 /** As many kinds of batches are compiled for; others run eagerly. */
 const MOST_STEPS = 32;
@@ -50,6 +48,14 @@ export function compiledTraining(session: Session): CompiledTraining | undefined
   if (compile === true && stage === 'fit')
     throw notCompiled(`the engine '${currentEngine()?.name}' has no compiled steps`);
   return undefined;
+}
+
+/** What it takes to record a step. */
+interface Attempt {
+  readonly cache: StepCache;
+  readonly tensors: ReadonlyMap<string, tf.Tensor>;
+  readonly works: readonly StepWork[];
+  readonly eagerly: () => Promise<StepOutput>;
 }
 
 export class CompiledTraining {
@@ -95,32 +101,29 @@ export class CompiledTraining {
       return eagerly();
     }
     const { tensors, signature } = partsOf(batch);
-    const phase = this.#phase(isLast);
+    const phase = phaseOf(this.#session, isLast);
     const cache = this.#cacheOf(`${phase.name} ${signature}`);
     if (cache === undefined) return eagerly();
-    const run = (): StepOutput => this.#run(cache, tensors, { batch, batchIdx, closes: phase.closes });
+    const run = (): StepOutput => runCompiled(this.#session, cache, phase, { batch, batchIdx, tensors });
+    const attempt: Attempt = { cache, tensors, works: phase.works, eagerly };
     const changed = cache.changed();
     if (changed === undefined) this.#changes = 0;
     else if (++this.#changes > MOST_CHANGES) {
       this.#giveUp(`${changed} changes from step to step`);
       return eagerly();
     }
-    return changed === undefined && cache.plan !== undefined ? run() : this.#prepare(cache, tensors, run, eagerly);
+    return changed === undefined && cache.plan !== undefined ? run() : this.#prepare(attempt, run);
   }
 
   /** Takes a step that has not been compiled yet, or that is not what it was. */
-  async #prepare(
-    cache: StepCache,
-    tensors: ReadonlyMap<string, tf.Tensor>,
-    run: () => StepOutput,
-    eagerly: () => Promise<StepOutput>,
-  ): Promise<StepOutput> {
-    if (!this.#session.optimization.all.every(({ optimizer }) => optimizer.stepCount > 0)) return eagerly();
+  async #prepare(attempt: Attempt, run: () => StepOutput): Promise<StepOutput> {
+    const { cache, eagerly } = attempt;
+    if (!this.#session.optimization.all.some(({ optimizer }) => optimizer.stepCount > 0)) return eagerly();
     for (let i = 0; i < MOST_REHEARSALS && cache.awaitsRehearsal && !this.#givenUp; i++) {
-      if (!(await this.#rehearse(cache, tensors, eagerly))) return eagerly();
+      if (!(await this.#rehearse(attempt))) return eagerly();
       if (cache.ready) return run();
     }
-    return this.#givenUp ? eagerly() : this.#record(cache, tensors, eagerly);
+    return this.#givenUp ? eagerly() : this.#record(attempt);
   }
 
   /** What a resumed run has to do again to go on with the same steps. */
@@ -131,6 +134,18 @@ export class CompiledTraining {
   /** Runs a synchronous part of an eager step, which is recorded where it is to be. */
   within<T>(body: () => T): T {
     return this.#recording === undefined ? body() : this.#recording.within(body);
+  }
+
+  /** Notes what within a step keeps it from being compiled. */
+  refuse(what: string): void {
+    this.#recording?.refuse(what);
+  }
+
+  /** Looks at a loss within the step. In a compiled one it is the graph that looks. */
+  checkLoss(loss: tf.Scalar, look: () => void): void {
+    this.#recording?.mustBeFinite(loss);
+    if (this.#recording === undefined) look();
+    else this.#recording.unseen(look);
   }
 
   /** The trainer as the module sees it within a step. */
@@ -146,53 +161,6 @@ export class CompiledTraining {
     this.#session.desk.tap = undefined;
   }
 
-  /** Where in its accumulation window a batch is. */
-  #phase(isLast: boolean): { readonly name: string; readonly closes: boolean } {
-    const { window, windowBatch, accumulateGradBatches } = this.#session;
-    const closes = windowBatch + 1 >= accumulateGradBatches || isLast;
-    const opens = window.batches === 0;
-    const single = opens && (accumulateGradBatches === 1 || isLast);
-    return { name: `${single ? 'single' : opens ? 'opens' : 'goes on'}${closes ? ', closes' : ''}`, closes };
-  }
-
-  #run(
-    cache: StepCache,
-    tensors: ReadonlyMap<string, tf.Tensor>,
-    { batch, batchIdx, closes }: { batch: unknown; batchIdx: number; closes: boolean },
-  ): StepOutput {
-    const session = this.#session;
-    const { window, desk, progress } = session;
-    const inputs = window.batches === 0 ? tensors : withSums(tensors, window.state().sums);
-    const sums: Record<string, tf.Tensor> = {};
-    const gather = (name: string, tensor: tf.Tensor): void => {
-      if (name.startsWith(WINDOW)) sums[name.slice(WINDOW.length)] = share(tensor);
-    };
-    const take = closes ? undefined : gather;
-    const samples = batchSizeOf(batch) ?? 1;
-    window.expect(samples);
-    let output: StepOutput;
-    try {
-      output = runPlan(cache.plan as NonNullable<StepCache['plan']>, inputs, { batchIdx, desk, take });
-    } catch (error) {
-      window.forget(samples);
-      throw error instanceof NonFiniteStep ? nonFiniteLoss(session, batchIdx, 'NaN or infinite') : error;
-    }
-    session.windowBatch++;
-    if (!closes) {
-      window.replace(sums);
-      return output;
-    }
-    window.clear();
-    session.windowBatch = 0;
-    progress.closedWindows++;
-    for (const { optimizer } of session.optimization.all) {
-      if (!(optimizer instanceof RuleOptimizer)) continue;
-      optimizer.countStep((param) => cache.updated.has(placeName(param)));
-    }
-    progress.optimizerStep++;
-    return output;
-  }
-
   #cacheOf(key: string): StepCache | undefined {
     const known = this.#caches.get(key);
     if (known !== undefined || this.#caches.size >= MOST_STEPS) return known;
@@ -202,16 +170,12 @@ export class CompiledTraining {
   }
 
   /** Takes a step, records it, and takes it back. Returns false when it failed: the real one will say why. */
-  async #rehearse(
-    cache: StepCache,
-    tensors: ReadonlyMap<string, tf.Tensor>,
-    eagerly: () => Promise<StepOutput>,
-  ): Promise<boolean> {
+  async #rehearse(attempt: Attempt): Promise<boolean> {
     const { desk } = this.#session;
     const putBack = rememberStep(this.#session);
     desk.deaf = true;
     try {
-      disposeTensors(await this.#record(cache, tensors, eagerly));
+      disposeTensors(await this.#record(attempt));
       return true;
     } catch (error) {
       if (error instanceof ConfigError && error.code === 'not-compiled') throw error;
@@ -222,28 +186,28 @@ export class CompiledTraining {
     }
   }
 
-  async #record(
-    cache: StepCache,
-    tensors: ReadonlyMap<string, tf.Tensor>,
-    eagerly: () => Promise<StepOutput>,
-  ): Promise<StepOutput> {
-    const { optimization, window, options } = this.#session;
+  async #record({ cache, tensors, works, eagerly }: Attempt): Promise<StepOutput> {
+    const { optimization, window, options, progress, module } = this.#session;
     const optimizers = optimization.all.map(({ optimizer }) => optimizer);
-    const places = placesOf(optimizers);
+    const places = placesOf(optimizers, works);
     if (sharedPlaces(places)) return eagerly();
     const observed = new ObservedStep(this.#session, { tensors, optimizers, places, window });
+    const stepsBefore = progress.optimizerStep;
     this.#recording = observed.recording;
     let output: StepOutput;
     try {
       output = await eagerly();
+      if (progress.optimizerStep > stepsBefore)
+        this.within(() => works.forEach((work) => void work.run(progress.optimizerStep)));
     } finally {
       this.#recording = undefined;
       observed.recording.detach();
     }
-    if (output.loss === undefined) return output; // the batch was skipped
+    const skipped = module.automaticOptimization && output.loss === undefined;
+    if (skipped || observed.isFirstOfAny) return output;
     try {
-      const watched = options.terminateOnNaN ? lossOutput(output) : undefined;
-      const obstacle = cache.add(observed.finish(output), this.#emitter, watched);
+      if (options.terminateOnNaN && output.loss !== undefined) observed.recording.mustBeFinite(output.loss);
+      const obstacle = cache.add(observed.finish(output), this.#emitter);
       if (obstacle !== undefined) this.#giveUp(obstacleText(obstacle));
       return output;
     } catch (error) {

@@ -1,5 +1,4 @@
 /** What a step gives back, taken apart and put together again with other tensors. */
-import type { StepOutput } from '../../core/contracts.ts';
 import { isPlainObject } from '../../core/tensors.ts';
 import * as tf from '../../core/tf.ts';
 
@@ -50,11 +49,4 @@ class Slot {
   constructor(index: number) {
     this.index = index;
   }
-}
-
-/** Under which name the loss is among a step's outputs: tensors are numbered in the order of the output's keys. */
-export function lossOutput(output: StepOutput): string {
-  const before = Object.keys(output).indexOf('loss');
-  const tensors = tensorsOf(Object.fromEntries(Object.entries(output).slice(0, before)));
-  return `output ${tensors.length}`;
 }

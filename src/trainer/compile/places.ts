@@ -1,11 +1,12 @@
-/** Where the states of training are kept: every variable that tfjs knows, and the slots of the optimizers. */
+/** Where the states of training are kept: in every variable that tfjs knows, in slots of optimizers, and in callbacks. */
+import type { StepWork } from '../../core/step-work.ts';
 import * as tf from '../../core/tf.ts';
 import type { Place } from '../../engine/compile/index.ts';
 import type { Optimizer, ParamGroup } from '../../optim/index.ts';
 import { RuleOptimizer } from '../../optim/rule-optimizer.ts';
 
 /** All of them by name. The names are the same as long as the process lives. */
-export function placesOf(optimizers: readonly Optimizer[]): Map<string, Place> {
+export function placesOf(optimizers: readonly Optimizer[], works: readonly StepWork[] = []): Map<string, Place> {
   const places = new Map<string, Place>();
   for (const variable of Object.values(tf.engine().registeredVariables as Record<string, tf.Variable>)) {
     const place = ofVariable(variable);
@@ -18,6 +19,11 @@ export function placesOf(optimizers: readonly Optimizer[]): Map<string, Place> {
       places.set(place.name, place);
     }
   }
+  for (const [i, work] of works.entries())
+    for (const kept of work.kept()) {
+      const place: Place = { ...kept, name: `work ${i}: ${kept.name}` };
+      places.set(place.name, place);
+    }
   return places;
 }
 

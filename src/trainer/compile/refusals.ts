@@ -13,14 +13,19 @@ export function obstacleOf({ module, hooks, optimization }: Session): string | u
   const name = module.constructor.name;
   const heard = WITHIN.find((hook) => hooks.hears(hook));
   if (heard !== undefined) return `somebody listens to the hook \`${heard}\`, which is within the step`;
-  if (!module.automaticOptimization) return `${name} optimizes by hand`;
+  if (!module.automaticOptimization && takesBatchIdx(module)) return branches(name);
   if (module.optimizerStep !== LightningModule.prototype.optimizerStep)
     return `${name} has an \`optimizerStep\` of its own`;
-  if (optimization.all.length > 1) return `${name} has several optimizers`;
-  if (!(optimization.optimizer instanceof RuleOptimizer))
-    return `${optimization.optimizer.type} is no optimizer of Kelvin's`;
-  return undefined;
+  const foreign = optimization.all.find(({ optimizer }) => !(optimizer instanceof RuleOptimizer));
+  return foreign && `${foreign.optimizer.type} is no optimizer of Kelvin's`;
 }
+
+/** Whether a step is told the number of its batch. */
+export const takesBatchIdx = (module: LightningModule<never>): boolean => module.trainingStep.length > 1;
+
+/** Why that keeps a step of several optimizers from being compiled: they take turns by it, which no recording shows. */
+export const branches = (name: string): string =>
+  `${name}.trainingStep takes \`batchIdx\`, by which optimizers may take turns; choose by a field that onTrainBatchStart sets`;
 
 /** The error for `compile: true`. */
 export function notCompiled(why: string): ConfigError {

@@ -17,12 +17,13 @@ export function rememberStep(session: Session): () => void {
   const restores = optimization.all.map(({ optimizer }) =>
     optimizer instanceof RuleOptimizer ? optimizer.remember() : () => {},
   );
+  const others = session.hooks.stepWorks.map((work) => work.remember());
   return () => {
     for (const [variable, value] of values) {
       if (variable.dataId !== value.dataId) variable.assign(value);
       value.dispose();
     }
-    for (const restore of restores) restore();
+    for (const restore of [...restores, ...others]) restore();
     window.restore({ ...counts, sums: heldSums });
     session.windowBatch = windowBatch;
     Object.assign(progress, counters);

@@ -31,6 +31,10 @@ export interface Observation {
   readonly places: ReadonlyMap<string, Place>;
   readonly guards: Guards;
   readonly draws: number;
+  /** Outputs without whose being finite nothing is updated. */
+  readonly finite: readonly string[];
+  /** Which of the optimizers took a step. */
+  readonly stepped: readonly boolean[];
 }
 
 /** What a checkpoint holds of a step: how far it was recorded, and which numbers on its tape are fed. */
@@ -86,7 +90,7 @@ export class StepCache {
   }
 
   /** Takes in a recording. Returns what keeps the step from being compiled for good. */
-  add(seen: Observation, emitter: Emitter, finite: string | undefined): Obstacle | undefined {
+  add(seen: Observation, emitter: Emitter): Obstacle | undefined {
     const before = this.#last;
     this.#last = seen;
     this.#missing = Math.max(0, this.#missing - 1);
@@ -110,7 +114,7 @@ export class StepCache {
     const graph = simplify(result.graph);
     const obstacle = obstacleIn(graph);
     if (obstacle !== undefined) return obstacle;
-    const emitted = emitter.emit({ graph, places: seen.places, draws: seen.draws, finite });
+    const emitted = emitter.emit({ graph, places: seen.places, draws: seen.draws, finite: seen.finite });
     if ('obstacle' in emitted) return emitted.obstacle;
     this.#drop();
     this.updated = new Set(graph.updates.keys());
@@ -134,7 +138,8 @@ export class StepCache {
       [...inputs].find(([, ref]) => ref.dataId === dataId)?.[0] as string;
     const work = tape.work.map(({ tensors, work: run }) => ({ names: tensors.map(nameOf), run }));
     const given = [...tape.given].map(([name, { read }]) => [name, read] as const);
-    this.plan = { program, numbers, draws: seen.draws, work, given, logs: seen.logs, output: seen.output };
+    const { draws, logs, output, stepped } = seen;
+    this.plan = { program, numbers, draws, work, given, logs, output, stepped };
     return undefined;
   }
 

@@ -28,6 +28,7 @@ export class StepRecording {
   readonly #inputs: ReadonlyMap<string, TensorRef>;
   readonly #states: ReadonlyMap<string, TensorRef>;
   readonly #places: ReadonlyMap<string, Place>;
+  readonly #finite: TensorRef[] = [];
   #active = false;
 
   constructor(tensors: ReadonlyMap<string, tf.Tensor>, places: ReadonlyMap<string, Place>, window: AccumulationWindow) {
@@ -55,6 +56,11 @@ export class StepRecording {
     }
   }
 
+  /** Runs a part of the step that a compiled one does in a way of its own. */
+  unseen<T>(body: () => T): T {
+    return this.#recorder.unseen(body);
+  }
+
   /** Notes what is logged within the step. */
   log({ value, ...logged }: LoggedValue): void {
     if (!this.#active) return;
@@ -74,9 +80,20 @@ export class StepRecording {
     });
   }
 
-  /** Notes what keeps the step from being compiled. */
+  /** Notes what keeps the step from being compiled: within it with the line of code, after it without. */
   refuse(what: string): void {
-    this.#recorder.refuse(what, undefined);
+    if (this.#active) this.#recorder.refuse(what);
+    else this.#recorder.refuse(what, undefined);
+  }
+
+  /** Notes a result that has to be finite, lest anything be updated. */
+  mustBeFinite(value: tf.Scalar): void {
+    this.#finite.push(refOf(value));
+  }
+
+  /** The names of these results among the outputs. */
+  get finite(): string[] {
+    return this.#finite.map((_, i) => `finite ${i}`);
   }
 
   /** Ends the observation, also of a step that failed. */
@@ -93,6 +110,7 @@ export class StepRecording {
   finish(output: unknown, window: AccumulationWindow): RecordedStep {
     const outputs = new Map(tensorsOf(output).map((tensor, i) => [`output ${i}`, refOf(tensor)]));
     for (const [i, { value }] of this.logs.entries()) if (typeof value !== 'number') outputs.set(`log ${i}`, value);
+    for (const [i, ref] of this.#finite.entries()) outputs.set(`finite ${i}`, ref);
     for (const [name, sum] of Object.entries(window.state().sums)) outputs.set(`${WINDOW}${name}`, refOf(sum));
     const updated = new Map([...this.#places].map(([name, place]) => [name, refOf(place.read())]));
     this.#refuseLeftovers(new Set([...outputs.values(), ...updated.values()].map(({ dataId }) => dataId)));

@@ -29,7 +29,7 @@ function graphOf(
 /** Runs such a graph as a small step. */
 function run(graph: Graph, inputs: Readonly<Record<string, tf.Tensor>>, seeds = [0, 0]): Float32Array | Int32Array {
   const addon = stepsAddon() as StepsAddon;
-  const layout = emitSmall({ graph, places: new Map(), draws: 1, finite: undefined }, addon, () => new Float32Array());
+  const layout = emitSmall({ graph, places: new Map(), draws: 1, finite: [] }, addon, () => new Float32Array());
   if (layout === undefined) throw new Error('it is no small step');
   for (const { name, view } of layout.inputs) view.set((inputs[name] as tf.Tensor).dataSync());
   layout.seeds?.set(seeds);
@@ -197,7 +197,7 @@ describe.skipIf(!NATIVE || process.env.KELVIN_SMALL_STEPS === 'off')(`small step
   test('large graphs and unknown operations are left to TensorFlow', () => {
     const addon = stepsAddon() as StepsAddon;
     const emitted = (graph: Graph): unknown =>
-      emitSmall({ graph, places: new Map(), draws: 0, finite: undefined }, addon, () => new Float32Array());
+      emitSmall({ graph, places: new Map(), draws: 0, finite: [] }, addon, () => new Float32Array());
     const product = (n: number): Graph =>
       graphOf({ a: float(n, n), b: float(n, n) }, (x, build) => build.one('MatMul', x, {}, float(n, n)));
     expect(emitted(product(16))).toBeDefined();
@@ -220,7 +220,7 @@ describe.skipIf(!NATIVE || process.env.KELVIN_SMALL_STEPS === 'off')(`small step
     const sum = build.one('Add', { a: w, b: x }, {}, float(2));
     const outputs = new Map([['output 0', build.one('Sum', { x: sum }, { axis: null }, float())]]);
     const graph: Graph = { nodes: build.nodes, outputs, updates: new Map([['w', sum]]) };
-    const result = emitterHere()?.emit({ graph, places: new Map([['w', place]]), draws: 0, finite: 'output 0' });
+    const result = emitterHere()?.emit({ graph, places: new Map([['w', place]]), draws: 0, finite: ['output 0'] });
     if (result === undefined || !('program' in result)) throw new Error('nothing was emitted');
     const step = (...values: number[]): void =>
       tf.tidy(() => {

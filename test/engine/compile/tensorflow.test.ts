@@ -61,7 +61,7 @@ function layoutOf(
   const batch: Batch = { x: tf.ones([6, 4]), y: tf.zeros([6], 'int32') };
   step(trained, batch, classify).dispose();
   const graph = change(simplify(recordedGraph(trained, [batch, batch], classify)));
-  const result = emit({ graph, places: new Map(), draws: 0, finite: 'output 0' });
+  const result = emit({ graph, places: new Map(), draws: 0, finite: ['output 0'] });
   tf.dispose([batch.x, batch.y]);
   trained.optimizer.dispose();
   net.dispose();

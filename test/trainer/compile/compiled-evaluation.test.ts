@@ -7,6 +7,7 @@ import { loaderOf, NATIVE, WHERE } from './support.ts';
 type Batch = { x: tf.Tensor2D; y: tf.Tensor1D };
 
 const BATCHES = 20;
+const SMALL = process.env.KELVIN_SMALL_STEPS;
 
 /** How often a step's own code has run: counted outside the module, whose fields a compiled step watches. */
 const calls = { test: 0, predict: 0 };
@@ -74,6 +75,24 @@ describe.skipIf(!NATIVE)(`compiled evaluation${WHERE}`, () => {
     const compiled = await trainerOf('auto').test(module, data);
     expect(calls.test).toBe(3);
     expect(compiled[0]?.test_acc).toBeCloseTo(eager[0]?.test_acc as number, 5);
+    module.dispose();
+  });
+
+  test('a graph that cannot be written down is an error, and what the step gave back is disposed of', async () => {
+    const module = new Net();
+    const { TMPDIR } = process.env;
+    const before = tf.memory().numTensors;
+    // The engine reads a graph from a folder: there is no place for one now.
+    process.env.TMPDIR = '/dev/null';
+    process.env.KELVIN_SMALL_STEPS = 'off';
+    try {
+      await expect(predict(module, 'auto')).rejects.toThrow();
+    } finally {
+      if (TMPDIR === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = TMPDIR;
+      if (SMALL === undefined) delete process.env.KELVIN_SMALL_STEPS;
+    }
+    expect(tf.memory().numTensors).toBe(before);
     module.dispose();
   });
 

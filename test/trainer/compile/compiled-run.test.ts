@@ -62,6 +62,7 @@ describe.skipIf(!NATIVE)(`a compiled run${WHERE}`, () => {
 
   test('tensors that share a weight keep the values of then', async () => {
     let kept: tf.Tensor | undefined;
+    let replaced: tf.Tensor | undefined;
     const values: number[][] = [];
     const callback: Callback = {
       onTrainBatchEnd: (trainer, module) => {
@@ -70,11 +71,22 @@ describe.skipIf(!NATIVE)(`a compiled run${WHERE}`, () => {
           kept = tf.keep(tf.clone(kernel));
           values.push([...kernel.dataSync()]);
         }
+        if (trainer.globalStep !== 12) return;
+        replaced = tf.keep(tf.clone(kernel)); // not read before others are assigned
+        tf.tidy(() => kernel.assign(tf.zerosLike(kernel)));
+      },
+      onTrainBatchStart: (trainer, module) => {
+        const [kernel] = module.parameters() as [tf.Variable];
+        if (trainer.globalStep === 12) expect(Math.max(...kernel.dataSync())).toBe(0);
       },
     };
     await train(perceptron() as () => Module, [8], { maxSteps: 20, compile: true, callbacks: [callback] });
     expect([...(kept as tf.Tensor).dataSync()]).toEqual(values[0]);
-    kept?.dispose();
+    const moved = [...(replaced as tf.Tensor).dataSync()].map((value, i) =>
+      Math.abs(value - (values[0]?.[i] as number)),
+    );
+    expect(Math.max(...moved)).toBeLessThan(0.05); // by two steps, and not by the next one from zero
+    tf.dispose([kept, replaced] as tf.Tensor[]);
   });
 
   test('a loss that is no number stops the run before the weights are touched', async () => {

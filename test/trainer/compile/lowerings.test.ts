@@ -41,6 +41,18 @@ class Net extends LightningModule<Batch> {
 const asVolume = (x: tf.Tensor4D): tf.Tensor5D => tf.expandDims(x, -1) as tf.Tensor5D;
 const kernel = (): tf.Tensor5D => tf.fill([2, 2, 2, 1, 2], 0.2) as tf.Tensor5D;
 
+const weights = (): tf.Tensor4D =>
+  tf.tensor4d(
+    Float32Array.from({ length: 48 }, (_, i) => Math.sin(i)),
+    [2, 3, 4, 2],
+  );
+const SIDES: [[number, number], [number, number], [number, number], [number, number]] = [
+  [0, 0],
+  [1, 0],
+  [1, 2],
+  [0, 0],
+];
+
 const CASES: Readonly<Record<string, Through>> = {
   'a strided slice': (x) => tf.stridedSlice(x, [0, 0, 5, 0], [0, 6, 0, 4], [1, 2, -2, 1], 1, 0),
   'bilinear resizing': (x) => tf.image.resizeBilinear(x, [9, 4]),
@@ -50,6 +62,10 @@ const CASES: Readonly<Record<string, Through>> = {
   'a maximum pool over volumes': (x) => tf.maxPool3d(asVolume(x), 2, 2, 'valid'),
   'an average pool over volumes': (x) => tf.avgPool3d(asVolume(x), [2, 2, 1], 1, 'same'),
   'a maximum pool padded by a number': (x) => tf.maxPool(x, 3, 2, 1),
+  'an average pool padded by a number': (x) => tf.avgPool(x, 3, 2, 1),
+  'an average pool padded on each side by itself': (x) => tf.avgPool(x, [2, 3], 1, SIDES),
+  'a depthwise convolution padded by a number': (x) => tf.depthwiseConv2d(x, weights(), 2, 1),
+  'one padded on each side by itself, dilated': (x) => tf.depthwiseConv2d(x, weights(), 1, SIDES, 'NHWC', 2),
 };
 
 describe.skipIf(!NATIVE)(`compiled, step by step as eager${WHERE}`, () => {

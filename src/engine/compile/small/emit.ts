@@ -182,9 +182,9 @@ class SmallEmission {
   }
 
   #checkLoss(): void {
-    const { finite } = this.#options;
-    const loss = finite === undefined ? undefined : this.#graph.outputs.get(finite);
-    if (loss !== undefined) this.#add('finite', [this.#memory.of(loss), sizeOf(loss)]);
+    const { outputs } = this.#graph;
+    const losses = new Set(this.#options.finite.map((name) => outputs.get(name) as Value));
+    for (const loss of losses) this.#add('finite', [this.#memory.of(loss), sizeOf(loss)]);
   }
 
   #outputs(): SmallLayout['outputs'] {

@@ -170,11 +170,11 @@ class Emission {
       .flatMap(({ inputs }) => Object.values(inputs))
       .filter(({ node }) => node.op !== 'State');
     for (const value of updates.values()) if (!this.#inPlace.has(value.node)) awaited.push(value);
-    const checked = finite === undefined ? undefined : outputs.get(finite);
+    const checked = new Set(finite.map((name) => outputs.get(name) as Value));
     const waits = new Set(awaited.map((value) => `^${nodeOf(this.#names.get(value) as string)}`));
-    if (checked !== undefined) {
+    for (const value of checked) {
       const attrs = { T: { type: 'float32' }, message: { s: NOT_FINITE } } as const;
-      waits.add(`^${this.#writer.node('CheckNumerics', [this.#names.get(checked) as string], attrs)}`);
+      waits.add(`^${this.#writer.node('CheckNumerics', [this.#names.get(value) as string], attrs)}`);
     }
     const ready = this.#writer.node('NoOp', [...waits]);
     const done: string[] = [];

@@ -62,7 +62,7 @@ export class LentState {
     const current = this.place.read();
     const data = this.#data;
     if (data === undefined || current.dataId !== this.#dataId) {
-      if (data !== undefined && data.refCount > 0) data.id; // another has its place; who still holds it keeps what it was
+      this.#fetchForOthers();
       return this.#backend.getInputTensorIds([current])[0];
     }
     return this.keeper === keeper ? undefined : data.id;
@@ -78,18 +78,22 @@ export class LentState {
       this.keeper = keeper;
       return;
     }
-    if (standing) data.id; // others share it: they keep what it is now
+    if (standing) this.#fetchForOthers();
     this.keeper = keeper;
     this.#install();
   }
 
   /** Fetches the values for good. */
   settle(): void {
-    const data = this.#data;
-    if (data !== undefined && data.refCount > 0 && this.place.read().dataId === this.#dataId) data.id;
+    this.#fetchForOthers();
     this.#data = undefined;
     this.#dataId = undefined;
     this.keeper = undefined;
+  }
+
+  /** Whoever has the data keeps what it is now. */
+  #fetchForOthers(): void {
+    if (this.#data !== undefined && this.#data.refCount > 0) this.#data.id;
   }
 
   #install(): void {

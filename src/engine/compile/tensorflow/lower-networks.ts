@@ -1,7 +1,4 @@
-/** What the operations of networks are in TensorFlow: products, convolutions, pooling, normalisation, losses, dropout. */
-import * as tf from '../../../core/tf.ts';
-import type { TensorFlowBackend } from '../../tensorflow/ops.ts';
-import { hasOwnKernels, poolWindow } from '../../tensorflow/own-kernels.ts';
+/** What the operations of networks are in TensorFlow: products, convolutions, normalisation, losses, dropout. */
 import type { GraphNode, Value } from '../graph.ts';
 import { sizeOf } from '../graph.ts';
 import type { AttrValue } from './graph-def.ts';
@@ -9,7 +6,7 @@ import type { Lower, Lowering } from './lower.ts';
 import { type Attributes, typed } from './writer.ts';
 
 const float = { type: 'float32' } as const;
-const NHWC = { data_format: { s: 'NHWC' } } as const;
+export const NHWC = { data_format: { s: 'NHWC' } } as const;
 
 const product =
   (op: 'MatMul' | 'BatchMatMulV2', left: string, right: string): Lower =>
@@ -41,7 +38,8 @@ function convolution({ attrs }: GraphNode): Attributes | undefined {
   };
 }
 
-function paddingOf(pad: unknown): Attributes | undefined {
+/** Padding by name or by numbers. */
+export function paddingOf(pad: unknown): Attributes | undefined {
   if (pad === 'same' || pad === 'valid') return { padding: { s: pad.toUpperCase() } };
   const explicit = typeof pad === 'number' ? [0, 0, pad, pad, pad, pad, 0, 0] : (pad as number[][] | undefined)?.flat();
   return explicit === undefined ? undefined : { padding: { s: 'EXPLICIT' }, explicit_paddings: { ints: explicit } };
@@ -54,52 +52,8 @@ const convolve =
     return attrs && [at.graph.node(op, inputs(at), attrs)];
   };
 
-const shapeOf = ({ graph, node }: Lowering): string => graph.ints((node.outputs[0] as Value).shape);
-
-function pooling({ attrs }: GraphNode): Attributes | undefined {
-  const { filterSize, strides, pad, dimRoundingMode } = attrs;
-  if (dimRoundingMode || (pad !== 'same' && pad !== 'valid')) return undefined;
-  const around = (sizes: unknown): AttrValue => {
-    const [height, width] = [sizes].flat() as number[];
-    return { ints: [1, height as number, (width ?? height) as number, 1] };
-  };
-  return {
-    ...typed({ dtype: 'float32' }),
-    ...NHWC,
-    ksize: around(filterSize),
-    strides: around(strides),
-    padding: { s: pad.toUpperCase() },
-  };
-}
-
-const pool =
-  (op: string, inputs: (at: Lowering) => readonly string[]): Lower =>
-  (at) => {
-    const attrs = pooling(at.node);
-    return attrs && [at.graph.node(op, inputs(at), attrs)];
-  };
-
-/** Maximum pools take padding in numbers as convolutions do. */
-const maxPool =
-  (op: 'MaxPool' | 'MaxPoolGrad', names: readonly string[]): Lower =>
-  (at) => {
-    const attrs = pooling({ ...at.node, attrs: { ...at.node.attrs, pad: 'valid' } });
-    const padding = paddingOf(at.node.attrs.pad);
-    return attrs && padding && [at.graph.node(op, names.map(at.input), { ...attrs, ...padding })];
-  };
-
-/** By Kelvin's own kernel, where there is one and tfjs and TensorFlow agree on the windows. */
-function ownMaxPoolGradient({ graph, node, input }: Lowering): readonly string[] | undefined {
-  const { input: x, output } = node.inputs as Record<'input' | 'output', Value>;
-  const backend = tf.findBackend('tensorflow') as unknown as TensorFlowBackend | null;
-  if (backend === null || !hasOwnKernels(backend) || x.shape.length !== 4) return undefined;
-  const { outShape, ...window } = poolWindow(x.shape, node.attrs as unknown as tf.MaxPoolGradAttrs);
-  if (!tf.util.arraysEqual([...outShape], [...output.shape])) return undefined;
-  const attrs = Object.fromEntries(Object.entries(window).map(([name, ints]) => [name, { ints }]));
-  return [graph.node('KelvinMaxPoolGrad', [input('input'), input('output'), input('dy')], attrs)];
-}
-
-const maxPoolGradient = maxPool('MaxPoolGrad', ['input', 'output', 'dy']);
+/** The shape of what a node gives, as a constant. */
+export const shapeOf = ({ graph, node }: Lowering): string => graph.ints((node.outputs[0] as Value).shape);
 
 export const NETWORK_LOWERINGS: Readonly<Record<string, Lower>> = {
   MatMul: product('MatMul', 'transpose_a', 'transpose_b'),
@@ -124,11 +78,6 @@ export const NETWORK_LOWERINGS: Readonly<Record<string, Lower>> = {
     shapeOf(at),
     at.input('dy'),
   ]),
-
-  MaxPool: maxPool('MaxPool', ['x']),
-  MaxPoolGrad: (at) => ownMaxPoolGradient(at) ?? maxPoolGradient(at),
-  AvgPool: pool('AvgPool', ({ input }) => [input('x')]),
-  AvgPoolGrad: pool('AvgPoolGrad', (at) => [shapeOf(at), at.input('dy')]),
 
   Softmax: ({ graph, node, input }) => {
     const x = (node.inputs.x ?? node.inputs.logits) as Value;

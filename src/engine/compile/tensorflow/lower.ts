@@ -2,6 +2,7 @@
 import type { GraphNode, Value } from '../graph.ts';
 import { ARRAY_LOWERINGS } from './lower-arrays.ts';
 import { NETWORK_LOWERINGS } from './lower-networks.ts';
+import { POOL_LOWERINGS } from './lower-pools.ts';
 import { UPDATE_LOWERINGS } from './lower-updates.ts';
 import { VOLUME_LOWERINGS } from './lower-volumes.ts';
 import { type GraphWriter, typed } from './writer.ts';
@@ -124,6 +125,7 @@ const LOWERINGS: Readonly<Record<string, Lower>> = {
   ...each(Object.fromEntries(LOGICAL.map((name) => [name, name])), logical),
   ...ARRAY_LOWERINGS,
   ...NETWORK_LOWERINGS,
+  ...POOL_LOWERINGS,
   ...VOLUME_LOWERINGS,
   ...UPDATE_LOWERINGS,
 };
