@@ -58,7 +58,7 @@ export const FULL: Plan = {
     dropout: 0.4,
     maxNorm: 2,
     jitter: 2,
-    epochs: 270,
+    epochs: 160,
     batchSize: 256,
     learningRate: 1e-3,
     optimizer: 'adam',
