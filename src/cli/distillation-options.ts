@@ -1,19 +1,5 @@
 /** Options of `kelvin distill`: the teacher, what it teaches and how, and how often. */
-import {
-  between,
-  choice,
-  count,
-  countOf,
-  flag,
-  flagOrPath,
-  type OptionGroup,
-  path,
-  positive,
-  sizes,
-  words,
-} from './option.ts';
-
-const group = <const G extends OptionGroup>(given: G): G => given;
+import { between, choice, count, countOf, flag, flagOrPath, group, path, positive, sizes, words } from './option.ts';
 
 export const DISTILLATION = group({
   title: 'Distillation (the model options describe the student):',

@@ -30,6 +30,9 @@ export interface OptionGroup<O extends Readonly<Record<string, OptionSpec>> = Re
   readonly options: O;
 }
 
+/** A group whose options keep the types that they are given with. */
+export const group = <const G extends OptionGroup>(given: G): G => given;
+
 type ValuesOf<O> = { readonly [K in keyof O]: O[K] extends OptionSpec<infer T> ? T : never };
 type Intersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never;
 

@@ -9,6 +9,7 @@ import {
   count,
   countOf,
   flag,
+  group,
   interval,
   limit,
   type OptionGroup,
@@ -22,8 +23,6 @@ import {
   words,
 } from './option.ts';
 import { LEARNING, METRICS } from './uneven-options.ts';
-
-const group = <const G extends OptionGroup>(given: G): G => given;
 
 /** What every command that computes takes. */
 export const GENERAL = group({

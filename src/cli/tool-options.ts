@@ -1,7 +1,5 @@
 /** The options of the commands that are tools of their own: the board, and the native engine. */
-import { choice, count, flag, type OptionGroup, path, words } from './option.ts';
-
-const group = <const G extends OptionGroup>(given: G): G => given;
+import { choice, count, flag, group, path, words } from './option.ts';
 
 /** What `kelvin board` takes. */
 export const BOARD = group({

@@ -1,7 +1,5 @@
 /** Options for data whose classes are uneven or ordered: what training makes of them, and what is measured. */
-import { between, choices, type OptionGroup, words } from './option.ts';
-
-const group = <const G extends OptionGroup>(given: G): G => given;
+import { between, choices, group, words } from './option.ts';
 
 /** What `kelvin fit` takes. */
 export const LEARNING = group({

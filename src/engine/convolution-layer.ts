@@ -6,29 +6,25 @@
  */
 import * as tf from '../core/tf.ts';
 import { biasRelu, hasBiasRelu } from './bias-relu.ts';
-import { putBefore } from './layer-pass.ts';
+import { type ActivatedLayer, activationOf, putOnce } from './layer-pass.ts';
 
 /** What the layer has that is needed here. */
-interface ConvolutionLayer {
+interface ConvolutionLayer extends ActivatedLayer {
   readonly kernel: { read(): tf.Tensor };
   readonly bias: { read(): tf.Tensor } | null;
   readonly strides: [number, number];
   readonly dilationRate: [number, number];
   readonly padding: string;
   readonly dataFormat: string;
-  readonly activation: { getClassName(): string } | null;
 }
-
-let done = false;
 
 /** Puts this in the place of the fused pass of `conv2d` layers. A second call does nothing. */
 export function splitConvolutionLayers(): void {
-  if (done) return;
-  done = true;
-  putBefore<ConvolutionLayer>('Conv2D', {
-    fits({ activation, bias, dataFormat }, { rank }) {
+  putOnce<ConvolutionLayer>('Conv2D', {
+    fits(layer, { rank }) {
+      const { bias, dataFormat } = layer;
       if (rank !== 4 || dataFormat !== 'channelsLast') return false;
-      const name = activation?.getClassName() ?? 'linear';
+      const name = activationOf(layer);
       return name === 'linear' ? tf.engine().isTapeOn() : name === 'relu' && bias !== null && hasBiasRelu();
     },
     run: (layer, x) => convolve(layer, x as tf.Tensor4D),
@@ -36,9 +32,9 @@ export function splitConvolutionLayers(): void {
 }
 
 function convolve(layer: ConvolutionLayer, x: tf.Tensor4D): tf.Tensor {
-  const { kernel, bias, strides, dilationRate, activation } = layer;
+  const { kernel, bias, strides, dilationRate } = layer;
   const pad = layer.padding === 'same' ? 'same' : 'valid';
   const y = tf.conv2d(x, kernel.read() as tf.Tensor4D, strides, pad, 'NHWC', dilationRate);
   if (bias === null) return y;
-  return activation?.getClassName() === 'relu' ? biasRelu(y, bias.read()) : tf.add(y, bias.read());
+  return activationOf(layer) === 'relu' ? biasRelu(y, bias.read()) : tf.add(y, bias.read());
 }

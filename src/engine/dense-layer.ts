@@ -4,22 +4,17 @@
  */
 import * as tf from '../core/tf.ts';
 import { biasRelu, hasBiasRelu } from './bias-relu.ts';
-import { putBefore } from './layer-pass.ts';
+import { type ActivatedLayer, activationOf, putOnce } from './layer-pass.ts';
 
 /** What the layer has that is needed here. */
-interface DenseLayer {
+interface DenseLayer extends ActivatedLayer {
   readonly kernel: { read(): tf.Tensor };
   readonly bias: { read(): tf.Tensor } | null;
-  readonly activation: { getClassName(): string } | null;
 }
-
-let done = false;
 
 /** Puts this in the place of the layer's own pass, where the engine has KelvinBiasRelu. A second call does nothing. */
 export function splitDenseLayers(): void {
-  if (done) return;
-  done = true;
-  putBefore<DenseLayer>('Dense', {
+  putOnce<DenseLayer>('Dense', {
     fits: (layer, { rank, dtype }) =>
       rank === 2 && dtype === 'float32' && ['linear', 'relu'].includes(activationOf(layer)) && hasBiasRelu(),
     run(layer, x) {
@@ -30,5 +25,3 @@ export function splitDenseLayers(): void {
     },
   });
 }
-
-const activationOf = ({ activation }: DenseLayer): string => activation?.getClassName() ?? 'linear';

@@ -4,7 +4,7 @@
  */
 import { hasFused, runFused } from '../core/fused.ts';
 import * as tf from '../core/tf.ts';
-import { putBefore } from './layer-pass.ts';
+import { putOnce } from './layer-pass.ts';
 
 /** What the layer has that is needed here. */
 interface LayerNormLayer {
@@ -14,13 +14,9 @@ interface LayerNormLayer {
   readonly beta: { read(): tf.Tensor } | null;
 }
 
-let done = false;
-
 /** Puts the fused pass before the layer's own, which is still taken where it does not fit. A second call does nothing. */
 export function fuseLayerNormLayers(): void {
-  if (done) return;
-  done = true;
-  putBefore<LayerNormLayer>('LayerNormalization', {
+  putOnce<LayerNormLayer>('LayerNormalization', {
     fits({ axis }, x) {
       const overLast = axis.length === 1 && axis[0] === x.rank - 1;
       return overLast && x.size > 0 && x.dtype === 'float32' && hasFused('KelvinLayerNorm');

@@ -29,3 +29,20 @@ export function putBefore<L>(className: string, { fits, run }: LayerPass<L>): ()
     prototype.call = call;
   };
 }
+
+const put = new Set<string>();
+
+/** {@link putBefore} for as long as the process lives. A second call for the same class does nothing. */
+export function putOnce<L>(className: string, pass: LayerPass<L>): void {
+  if (put.has(className)) return;
+  put.add(className);
+  putBefore(className, pass);
+}
+
+/** A layer with an activation, as tf.layers has it. */
+export interface ActivatedLayer {
+  readonly activation: { getClassName(): string } | null;
+}
+
+/** The activation's name: `'linear'` without one. */
+export const activationOf = ({ activation }: ActivatedLayer): string => activation?.getClassName() ?? 'linear';

@@ -1,21 +1,10 @@
 /** An average of the weights as a part of compiled steps, on native TensorFlow. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  type Callback,
-  ImageClassificationModel,
-  type LightningModule,
-  ModelCheckpoint,
-  mlp,
-  startEngine,
-  tf,
-} from 'kelvin';
+import { type Callback, type LightningModule, startEngine, tf } from 'kelvin';
 import { EMAWeightAveraging, every } from 'kelvin/callbacks';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { replaceKernel } from '../../../src/engine/compile/recorder.ts';
 import { assertFileLeaksNothing } from '../../support/no-leak.ts';
-import { expectSame, NATIVE, perceptron, train, WHERE } from './support.ts';
+import { expectSame, NATIVE, perceptron, train, WHERE, wholeAndResumed } from './support.ts';
 
 type Options = Parameters<typeof train>[2];
 const make = perceptron({ dropout: 0.2 }) as () => LightningModule<never>;
@@ -78,20 +67,9 @@ describe.skipIf(!NATIVE)(`an average of the weights, compiled${WHERE}`, () => {
   });
 
   test('a resumed run ends with the same bits', async () => {
-    const dirPath = mkdtempSync(join(tmpdir(), 'kelvin-average-'));
-    const average = () => new EMAWeightAveraging({ decay: 0.8 });
-    const encoder = () => mlp({ inputs: 8, hidden: [12], classes: 4, dropout: 0.2 });
-    const even = { classes: 4, head: 'none', lrSchedule: 'constant' } as const;
-    const module = () =>
-      new ImageClassificationModel({ encoder: encoder(), ...even }) as never as LightningModule<never>;
-    const run = (maxSteps: number, options: Options, ckptPath?: string) =>
-      train(module, [8], { maxSteps, compile: true, ...options }, ckptPath);
-    const whole = await run(41, { callbacks: [average()] });
-    const saving = new ModelCheckpoint({ dirPath, everyNTrainSteps: 20, filename: 'half' });
-    await run(20, { callbacks: [average(), saving], enableCheckpointing: true });
-    const resumed = await run(41, { callbacks: [average()] }, join(dirPath, 'half.ckpt'));
+    const callbacks = () => [new EMAWeightAveraging({ decay: 0.8 })];
+    const { whole, resumed } = await wholeAndResumed(41, { dropout: 0.2, callbacks });
     expect(resumed.weights).toEqual(whole.weights);
     expect(resumed.losses).toEqual(whole.losses.slice(20));
-    rmSync(dirPath, { recursive: true });
   });
 });

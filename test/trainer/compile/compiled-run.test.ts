@@ -1,19 +1,7 @@
-/** What surrounds compiled steps on native TensorFlow: resumes, callbacks that read and set weights, and refusals. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  type Callback,
-  ImageClassificationModel,
-  type LightningModule,
-  ModelCheckpoint,
-  mlp,
-  startEngine,
-  tf,
-} from 'kelvin';
+import { type Callback, ImageClassificationModel, type LightningModule, mlp, startEngine, tf } from 'kelvin';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { assertFileLeaksNothing } from '../../support/no-leak.ts';
-import { expectSame, NATIVE, perceptron, train, WHERE } from './support.ts';
+import { expectSame, NATIVE, perceptron, train, WHERE, wholeAndResumed } from './support.ts';
 
 type Module = LightningModule<never>;
 
@@ -22,17 +10,8 @@ describe.skipIf(!NATIVE)(`a compiled run${WHERE}`, () => {
   beforeAll(async () => void (await startEngine({ engine: 'tensorflow' })));
 
   test('a resumed run ends with the same bits', async () => {
-    const dirpath = mkdtempSync(join(tmpdir(), 'kelvin-compiled-'));
-    const encoder = () => mlp({ inputs: 8, hidden: [12], classes: 4, dropout: 0.4 });
-    const options = { classes: 4, head: 'none', lrSchedule: 'constant' } as const;
-    const make = () => new ImageClassificationModel({ encoder: encoder(), ...options }) as never as Module;
-    const whole = await train(make, [8], { maxSteps: 40, compile: true });
-    const callbacks = [new ModelCheckpoint({ dirPath: dirpath, everyNTrainSteps: 20, filename: 'half' })];
-    await train(make, [8], { maxSteps: 20, compile: true, callbacks, enableCheckpointing: true });
-    const ckptPath = join(dirpath, 'half.ckpt');
-    const resumed = await train(make, [8], { maxSteps: 40, compile: true }, ckptPath);
+    const { whole, resumed } = await wholeAndResumed(40, { dropout: 0.4 });
     expect(resumed.weights).toEqual(whole.weights);
-    rmSync(dirpath, { recursive: true });
   });
 
   test('what eager code reads and sets within training is what is trained', async () => {

@@ -1,9 +1,10 @@
 /** Runs the same training eagerly and compiled, on the native engine. */
-
+import { join } from 'node:path';
 import {
   type Callback,
   ImageClassificationModel,
   type LightningModule,
+  ModelCheckpoint,
   mlp,
   Random,
   seedEverything,
@@ -12,6 +13,7 @@ import {
   tf,
 } from 'kelvin';
 import { expect } from 'vitest';
+import { freshDirectory } from '../../support/files.ts';
 
 /** Whether the native engine is to be tested. */
 export const NATIVE = process.env.KELVIN_TEST_NATIVE !== undefined;
@@ -116,3 +118,22 @@ export const perceptron =
       classes: 4,
       head: 'none',
     });
+
+/** A compiled run that is saved after 20 steps, resumed from there with everything new, and beside it one that goes through. */
+export async function wholeAndResumed(
+  maxSteps: number,
+  { dropout, callbacks = () => [] }: { dropout: number; callbacks?: () => Callback[] },
+): Promise<{ whole: Run; resumed: Run }> {
+  const dirPath = freshDirectory();
+  const make = () =>
+    new ImageClassificationModel({
+      encoder: mlp({ inputs: 8, hidden: [12], classes: 4, dropout }),
+      ...{ classes: 4, head: 'none', lrSchedule: 'constant' },
+    }) as never as LightningModule<never>;
+  const run = (steps: number, options: Parameters<typeof train>[2], ckptPath?: string) =>
+    train(make, [8], { maxSteps: steps, compile: true, ...options }, ckptPath);
+  const whole = await run(maxSteps, { callbacks: callbacks() });
+  const saving = new ModelCheckpoint({ dirPath, everyNTrainSteps: 20, filename: 'half' });
+  await run(20, { callbacks: [...callbacks(), saving], enableCheckpointing: true });
+  return { whole, resumed: await run(maxSteps, { callbacks: callbacks() }, join(dirPath, 'half.ckpt')) };
+}
