@@ -1,75 +1,36 @@
 /** `kelvin native install --gpu` as far as a machine without a GPU can go: which wheels it asks for, and what it takes of them. */
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { zipSync } from 'fflate';
-import { BackendError } from 'kelvin';
-import { installNative, nativeStatus, removeNative } from 'kelvin/engine';
+import { nativeStatus, removeNative } from 'kelvin/engine';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cudaFolders, cudaRequirements, wantedOfNvidia } from '../../src/engine/native/cuda.ts';
 import { TENSORFLOW, WHEELS } from '../../src/engine/native/pins.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
+import { enterNativeFolder, failure, leaveNativeFolder, recordOf, shellProgram, writeWheel } from './native-support.ts';
 
 assertFileLeaksNothing();
 
-const NAMES = ['KELVIN_NATIVE_DIR', 'CXX', 'npm_execpath'] as const;
-const before = { ...process.env };
 let directory: string;
 let root: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'kelvin-gpu-'));
-  root = join(directory, 'native');
-  process.env.KELVIN_NATIVE_DIR = root;
+  ({ directory, root } = enterNativeFolder());
   process.env.CXX = program('compiler', 'echo a compiler');
   process.env.npm_execpath = join(directory, 'npm-cli.js');
   writeFileSync(process.env.npm_execpath, "process.stderr.write('no npm here'); process.exit(1);\n");
 });
-afterEach(() => {
-  for (const name of NAMES) {
-    if (before[name] === undefined) delete process.env[name];
-    else process.env[name] = before[name];
-  }
-  rmSync(directory, { recursive: true, force: true });
-});
+afterEach(() => leaveNativeFolder(directory));
 
-/** A program of these shell lines. */
-function program(name: string, ...lines: readonly string[]): string {
-  const path = join(directory, name);
-  writeFileSync(path, `#!/bin/sh\n${lines.join('\n')}\n`);
-  chmodSync(path, 0o755);
-  return path;
-}
+const program = (name: string, ...lines: readonly string[]) => shellProgram(join(directory, name), lines);
 
 /** A wheel of these files in the folder from which the stand-in for pip serves; `spoilt`: RECORD says otherwise. */
 function serve(project: string, files: Record<string, string>, { requires = [] as string[], spoilt = false } = {}) {
-  const bytes = (text: string) => new TextEncoder().encode(text);
-  const sum = (text: string) =>
-    createHash('sha256')
-      .update(spoilt ? `${text}!` : text)
-      .digest('base64url');
-  const record = Object.entries(files).map(([name, text]) => `${name},sha256=${sum(text)},${text.length}`);
+  const said = Object.entries(files).map(([name, text]) => [name, spoilt ? text.replace(/.$/, '!') : text]);
   const metadata = ['Name: x', 'Version: 9.8.7', ...requires.map((line) => `Requires-Dist: ${line}`)];
-  const entries: Record<string, Uint8Array> = {
-    'x-1.dist-info/RECORD': bytes(`${record.join('\n')}\n`),
-    'x-1.dist-info/METADATA': bytes(`${metadata.join('\n')}\n`),
-  };
-  for (const [name, text] of Object.entries(files)) entries[name] = bytes(text);
   mkdirSync(join(directory, 'index'), { recursive: true });
   const path = join(directory, 'index', `${project}.whl`);
-  writeFileSync(path, zipSync(entries));
+  writeWheel(path, files, recordOf(Object.fromEntries(said)), `${metadata.join('\n')}\n`);
   return path;
 }
 
@@ -86,12 +47,6 @@ function pip(): { python: string; asked: () => string[] } {
     `cp '${directory}/index/'"$name.whl" "$dest/$name-9.8.7-py3-none-any.whl"`,
   );
   return { python, asked: () => readFileSync(log, 'utf8').trim().split('\n') };
-}
-
-async function failure(options: Parameters<typeof installNative>[0]): Promise<BackendError> {
-  const error = await installNative(options).catch((thrown: unknown) => thrown);
-  expect(error).toBeInstanceOf(BackendError);
-  return error as BackendError;
 }
 
 const TENSORFLOW_FILES = {

@@ -1,19 +1,7 @@
 /** Installing the native engine: wheels that are damaged, tools that are missing, installs that are cut short. */
 import { spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { zipSync } from 'fflate';
 import { BackendError, describeEngines } from 'kelvin';
 import { installNative, nativeStatus, removeNative } from 'kelvin/engine';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -21,54 +9,26 @@ import { cudaRequirements } from '../../src/engine/native/cuda.ts';
 import { sweep } from '../../src/engine/native/layout.ts';
 import { unpackWheel } from '../../src/engine/native/wheel.ts';
 import { assertFileLeaksNothing } from '../support/no-leak.ts';
+import { enterNativeFolder, failure, leaveNativeFolder, recordOf, shellProgram, writeWheel } from './native-support.ts';
 
 assertFileLeaksNothing();
 
-const before = { ...process.env };
 let directory: string;
 let root: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'kelvin-native-'));
-  root = join(directory, 'native');
-  process.env.KELVIN_NATIVE_DIR = root;
+  ({ directory, root } = enterNativeFolder());
 });
-afterEach(() => {
-  for (const name of ['KELVIN_NATIVE_DIR', 'CXX']) {
-    if (before[name] === undefined) delete process.env[name];
-    else process.env[name] = before[name];
-  }
-  rmSync(directory, { recursive: true, force: true });
-});
-
-const bytes = (text: string) => new TextEncoder().encode(text);
+afterEach(() => leaveNativeFolder(directory));
 
 /** A wheel of these files, with the RECORD that belongs to them or another. */
 function wheelOf(files: Record<string, string>, record?: Record<string, string>): string {
-  const sum = (text: string) => createHash('sha256').update(text).digest('base64url');
-  const lines = Object.entries(record ?? files).map(([name, text]) => `${name},sha256=${sum(text)},${text.length}`);
-  const entries: Record<string, Uint8Array> = {
-    'x-1.dist-info/RECORD': bytes(`${lines.join('\n')}\nx-1.dist-info/RECORD,,\n`),
-    'x-1.dist-info/METADATA': bytes('Name: x\nVersion: 1.2.3\nRequires-Dist: numpy\n\nText\n'),
-  };
-  for (const [name, text] of Object.entries(files)) entries[name] = bytes(text);
   const path = join(directory, 'x-1-cp311-cp311-any.whl');
-  writeFileSync(path, zipSync(entries));
+  const lines = `${recordOf(record ?? files)}x-1.dist-info/RECORD,,\n`;
+  writeWheel(path, files, lines, 'Name: x\nVersion: 1.2.3\nRequires-Dist: numpy\n\nText\n');
   return path;
 }
 
-/** A program of these shell lines. */
-function program(name: string, ...lines: readonly string[]): string {
-  const path = join(directory, name);
-  writeFileSync(path, `#!/bin/sh\n${lines.join('\n')}\n`);
-  chmodSync(path, 0o755);
-  return path;
-}
-
-async function failure(options: Parameters<typeof installNative>[0]): Promise<BackendError> {
-  const error = await installNative(options).catch((thrown: unknown) => thrown);
-  expect(error).toBeInstanceOf(BackendError);
-  return error as BackendError;
-}
+const program = (name: string, ...lines: readonly string[]) => shellProgram(join(directory, name), lines);
 
 const linux = process.platform === 'linux' && process.arch === 'x64';
 const hasCompiler = spawnSync('g++', ['--version']).status === 0;
